@@ -1,0 +1,1 @@
+"""What is kept: runs, bundles, and the store that names the live one."""

@@ -1,0 +1,1 @@
+"""What the interactions are: read, validated, prepared, split."""

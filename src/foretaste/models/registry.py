@@ -1,0 +1,60 @@
+"""Name → config class and model class.
+
+A model is imported when it is asked for, so that torch is loaded only for those that need it.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, cast
+
+from foretaste.errors import ConfigError
+from foretaste.models.protocol import Recommender, State
+from foretaste.settings import Settings
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """Where a model lives."""
+
+    module: str
+    config_name: str
+    class_name: str
+
+    def config_class(self) -> type[Settings]:
+        """The class of its hyperparameters."""
+        return cast(type[Settings], getattr(import_module(self.module), self.config_name))
+
+    def model_class(self) -> Any:
+        """The class itself."""
+        return getattr(import_module(self.module), self.class_name)
+
+
+MODELS: dict[str, ModelEntry] = {
+    "popularity": ModelEntry("foretaste.models.popularity", "PopularityConfig", "Popularity"),
+    "item_knn": ModelEntry("foretaste.models.item_knn", "ItemKNNConfig", "ItemKNN"),
+    "ease": ModelEntry("foretaste.models.ease", "EASEConfig", "EASE"),
+    "als": ModelEntry("foretaste.models.als", "ALSConfig", "ALS"),
+}
+
+
+def entry(name: str) -> ModelEntry:
+    """The entry of a model.
+
+    Raises:
+        ConfigError: there is no such model.
+    """
+    if name not in MODELS:
+        raise ConfigError(f"unknown model '{name}'; expected one of {', '.join(sorted(MODELS))}.")
+    return MODELS[name]
+
+
+def build(name: str, config: Settings | dict[str, Any]) -> Recommender:
+    """A model that has learnt nothing yet."""
+    found = entry(name)
+    settings = found.config_class().model_validate(config) if isinstance(config, dict) else config
+    return cast(Recommender, found.model_class()(settings))
+
+
+def restore(name: str, config: dict[str, Any], state: State) -> Recommender:
+    """A model as it was when `state()` was taken."""
+    return build(name, config).load_state(state)

@@ -1,0 +1,141 @@
+"""Exclude, restrict, rank, break ties: once, for everyone.
+
+The order is by score, highest first; equal scores by item index, lowest first. An evaluation names the items that
+it hopes to see, and among equal scores those come last, so that a tie never counts in favour of a model.
+"""
+
+from typing import NamedTuple, TypeAlias
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from foretaste.arrays import EMPTY_SLOT, BoolArray, FloatArray, IntArray, LongArray
+from foretaste.models.protocol import TopK
+
+_CHUNK = 64
+"""Scores whose maximum is compared at once with the worst score still held."""
+_EXCLUDED = 1
+_DISFAVOURED = 2
+_MarkArray: TypeAlias = npt.NDArray[np.uint8]
+
+
+class _Marks(NamedTuple):
+    """Which items a row must not get, and which lose ties."""
+
+    ineligible_I: BoolArray
+    exclude_indptr: LongArray
+    exclude_indices: IntArray
+    disfavour_indptr: LongArray
+    disfavour_indices: IntArray
+
+
+@numba.njit(cache=True, fastmath={"nnan", "nsz"}, nogil=True)
+def _maximum(values: FloatArray) -> np.float32:  # pragma: no cover
+    largest = values[0]
+    for value in values:
+        largest = max(largest, value)
+    return largest
+
+
+@numba.njit(cache=True, nogil=True)
+def _rank_row(
+    scores_I: FloatArray,
+    mark_I: _MarkArray,
+    item_K: IntArray,
+    score_K: FloatArray,
+) -> None:  # pragma: no cover
+    """Fill item_K and score_K with the best items; one pass, an insertion for each item better than the worst held."""
+    num_items, k = len(scores_I), len(item_K)
+    item_K[:] = EMPTY_SLOT
+    score_K[:] = -np.inf
+    for start in range(0, num_items, _CHUNK):
+        stop = min(start + _CHUNK, num_items)
+        highest = _maximum(scores_I[start:stop])
+        worst = score_K[k - 1]
+        if highest < worst or (highest == worst and mark_I[item_K[k - 1]] != _DISFAVOURED):
+            continue
+        for item in range(start, stop):
+            score = scores_I[item]
+            if mark_I[item] == _EXCLUDED or score < score_K[k - 1] or score == -np.inf:
+                continue
+            favoured = mark_I[item] != _DISFAVOURED
+            slot = k
+            while slot > 0:
+                held = score_K[slot - 1]
+                loses = held < score or (held == score and favoured and mark_I[item_K[slot - 1]] == _DISFAVOURED)
+                if not loses:
+                    break
+                slot -= 1
+            if slot < k:
+                for move in range(k - 1, slot, -1):
+                    item_K[move] = item_K[move - 1]
+                    score_K[move] = score_K[move - 1]
+                item_K[slot] = item
+                score_K[slot] = score
+
+
+@numba.njit(cache=True, nogil=True)
+def _mark(b: int, marks: _Marks) -> _MarkArray:  # pragma: no cover
+    mark_I = marks.ineligible_I.astype(np.uint8)  # a copy, in which ineligible is _EXCLUDED
+    for n in range(marks.disfavour_indptr[b], marks.disfavour_indptr[b + 1]):
+        if mark_I[marks.disfavour_indices[n]] != _EXCLUDED:
+            mark_I[marks.disfavour_indices[n]] = _DISFAVOURED
+    for n in range(marks.exclude_indptr[b], marks.exclude_indptr[b + 1]):
+        mark_I[marks.exclude_indices[n]] = _EXCLUDED
+    return mark_I
+
+
+@numba.njit(cache=True, nogil=True)
+def _rank_serial(
+    scores_BI: FloatArray, marks: _Marks, item_BK: IntArray, score_BK: FloatArray
+) -> None:  # pragma: no cover
+    for b in range(len(item_BK)):
+        _rank_row(scores_BI[b], _mark(b, marks), item_BK[b], score_BK[b])
+
+
+@numba.njit(cache=True, parallel=True)
+def _rank_parallel(
+    scores_BI: FloatArray, marks: _Marks, item_BK: IntArray, score_BK: FloatArray
+) -> None:  # pragma: no cover
+    for b in numba.prange(len(item_BK)):
+        _rank_row(scores_BI[b], _mark(b, marks), item_BK[b], score_BK[b])
+
+
+def rank(
+    scores_BI: FloatArray,
+    k: int,
+    *,
+    exclude_BI: sparse.csr_array | None = None,
+    eligible_I: BoolArray | None = None,
+    disfavour_BI: sparse.csr_array | None = None,
+) -> TopK:
+    """The best k items of each row.
+
+    Args:
+        scores_BI: float32. An item whose score is -inf is never returned.
+        k: slots, ≥ 1.
+        exclude_BI: items that a query must not get back: what the user has seen.
+        eligible_I: True for the items that any query may get; None for all.
+        disfavour_BI: items that rank last among equal scores: what an evaluation hopes to see.
+
+    Returns:
+        item_BK and score_BK; slots that no eligible item could fill hold -1 and -inf.
+    """
+    num_queries, num_items = scores_BI.shape
+    marks = _Marks(
+        np.zeros(num_items, dtype=bool) if eligible_I is None else ~eligible_I,
+        *_rows_of(exclude_BI, num_queries),
+        *_rows_of(disfavour_BI, num_queries),
+    )
+    item_BK = np.empty((num_queries, k), dtype=np.int32)
+    score_BK = np.empty((num_queries, k), dtype=np.float32)
+    (_rank_serial if num_queries == 1 else _rank_parallel)(scores_BI, marks, item_BK, score_BK)
+    return TopK(item_BK, score_BK)
+
+
+def _rows_of(matrix_BI: sparse.csr_array | None, num_queries: int) -> tuple[LongArray, IntArray]:
+    if matrix_BI is None:
+        return np.zeros(num_queries + 1, dtype=np.int64), np.zeros(0, dtype=np.int32)
+    return matrix_BI.indptr.astype(np.int64, copy=False), matrix_BI.indices.astype(np.int32, copy=False)

@@ -1,0 +1,1 @@
+"""Straight-line flows from config to result."""

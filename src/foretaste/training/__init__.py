@@ -1,0 +1,1 @@
+"""How torch models learn: it knows nn.Module, not our models."""

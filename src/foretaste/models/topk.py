@@ -33,7 +33,7 @@ class _Marks(NamedTuple):
 
 @numba.njit(cache=True, fastmath={"nnan", "nsz"}, nogil=True)
 def _maximum(values: FloatArray) -> np.float32:  # pragma: no cover
-    largest = values[0]
+    largest: np.float32 = values[0]
     for value in values:
         largest = max(largest, value)
     return largest

@@ -27,6 +27,8 @@ class Note:
     reason: str
     count: int
     examples: tuple[str, ...] = ()
+    drops_events: bool = True
+    """True where each of `count` is an event that is lost; False for a remark, such as a unit that was converted."""
 
 
 @dataclass(frozen=True)

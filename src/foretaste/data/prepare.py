@@ -1,0 +1,214 @@
+"""From raw events to `Interactions`: repeats, ratings, k-core, weights, with an audit of every row dropped.
+
+The steps run in this order: row limit, repeated pairs, rating threshold, k-core. A user's last word counts: someone
+who rated an item 5 and later 2 does not like it.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import narwhals as nw
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from foretaste.arrays import SECONDS_PER_DAY, FloatArray, IntArray, LongArray
+from foretaste.data.engines import EVENTS, KEEP, Engine, Frame, LazyEngine, PolarsEngine
+from foretaste.data.interactions import Dataset, Interactions
+from foretaste.data.raw import Note, RawTables
+from foretaste.data.schemas import ITEM_ID, PART, PARTS, RATING, TIMESTAMP, USER_ID
+from foretaste.data.vocabulary import Vocabulary
+from foretaste.errors import DataError
+from foretaste.settings import Settings
+
+ENGINES: dict[str, type[Engine]] = {"polars": PolarsEngine, "lazy": LazyEngine}
+
+
+class PrepareConfig(Settings):
+    """Which events count, and how much."""
+
+    engine: Literal["polars", "lazy"] = "polars"
+    """`polars`: this machine. `lazy`: Narwhals expressions on whatever backend the source reads into."""
+    max_interactions: int | None = Field(default=None, gt=0)
+    """Read no more than the first so many events; None reads all."""
+    min_rating: float | None = None
+    """Events rated below are not positives and are dropped; None takes every event as a positive."""
+    min_user_interactions: int = Field(default=1, ge=1)
+    """Each user keeps at least so many events (with `min_item_interactions`, iterated until both hold)."""
+    min_item_interactions: int = Field(default=1, ge=1)
+    """Each item keeps at least so many events."""
+    weight: Literal["one", "rating", "events"] = "one"
+    """What an event counts: 1, its rating, or how often the pair occurred."""
+    half_life_days: float | None = Field(default=None, gt=0)
+    """Days in which an event loses half its weight, counted from the newest; None counts all ages alike."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Where every row went."""
+
+    rows_read: int
+    """Events that reached the preparation or were rejected while reading."""
+    dropped: tuple[Note, ...]
+    """Reason, count and examples, in the order of the steps."""
+    rows_kept: int
+    num_users: int
+    num_items: int
+    remarks: tuple[Note, ...] = ()
+    """What reading changed without dropping an event."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The result of preparation: a dataset, and how it came about."""
+
+    dataset: Dataset
+    audit: Audit
+    part_N: IntArray | None = None
+    """Index into `PARTS` of each event, where the source gives a split."""
+    negatives: Interactions | None = None
+    """User-item pairs to rank the test items against, where the source gives them."""
+
+
+def prepare(raw: RawTables, config: PrepareConfig) -> Prepared:
+    """Clean, filter and encode the events of a source.
+
+    Raises:
+        DataError: a step needs a column that the data does not have, or nothing is left; the message tells which
+            filter dropped how many.
+    """
+    columns = raw.interactions.collect_schema().names()
+    _check(config, columns)
+    engine = ENGINES[config.engine]()
+    limited = raw.interactions if config.max_interactions is None else raw.interactions.head(config.max_interactions)
+    frame = engine.load(limited)
+    dropped = [note for note in raw.notes if note.drops_events]
+    rows_loaded = int(frame.select(nw.len()).collect().item())
+    rows_read = rows_loaded + sum(note.count for note in dropped)
+
+    def drop(flagged: Frame, reason: str) -> Frame:
+        division = engine.divide(flagged)
+        if division.num_dropped:
+            dropped.append(Note(reason, division.num_dropped, division.examples))
+        return division.kept
+
+    if config.max_interactions is not None and raw.rows_read is not None and raw.rows_read > rows_read:
+        dropped.append(
+            Note(f"after the first {config.max_interactions:,} (max_interactions)", raw.rows_read - rows_read)
+        )
+        rows_read = raw.rows_read
+    frame = drop(engine.flag_last(frame), "repeated pair, a later event counts")
+    if config.min_rating is not None:
+        good = (nw.col(RATING) >= config.min_rating).fill_null(False)
+        frame = drop(frame.with_columns(good.alias(KEEP)), f"rating below {config.min_rating:g} (min_rating)")
+    if max(config.min_user_interactions, config.min_item_interactions) > 1:
+        core = f"{config.min_user_interactions}-core of users, {config.min_item_interactions}-core of items"
+        frame = drop(engine.flag_core(frame, config.min_user_interactions, config.min_item_interactions), core)
+
+    rows = engine.collect(frame)
+    if rows.is_empty():
+        raise DataError(_nothing_left(raw.info.name, rows_read, dropped))
+    interactions = _encode(rows, config)
+    audit = Audit(
+        rows_read=rows_read,
+        dropped=tuple(dropped),
+        rows_kept=len(interactions),
+        num_users=interactions.num_users,
+        num_items=interactions.num_items,
+        remarks=tuple(note for note in raw.notes if not note.drops_events),
+    )
+    dataset = Dataset(
+        interactions,
+        catalogue=_aligned(raw.items, ITEM_ID, interactions.items),
+        info=raw.info,
+        users=None if raw.users is None else _aligned(raw.users, USER_ID, interactions.users),
+    )
+    part_N = rows[PART].cast(pl.Enum(PARTS)).to_physical().to_numpy().astype(np.int32) if PART in rows.columns else None
+    return Prepared(dataset, audit, part_N, _negatives(raw.negatives, interactions))
+
+
+def _check(config: PrepareConfig, columns: list[str]) -> None:
+    needs = {
+        "min_rating": (config.min_rating is not None, RATING),
+        "weight: rating": (config.weight == "rating", RATING),
+        "half_life_days": (config.half_life_days is not None, TIMESTAMP),
+    }
+    for option, (asked, column) in needs.items():
+        if asked and column not in columns:
+            raise DataError(
+                f"prepare.{option} needs a column '{column}', and the data has only {', '.join(columns)}; "
+                f"leave the option out."
+            )
+    if PART in columns and max(config.min_user_interactions, config.min_item_interactions) > 1:
+        raise DataError(
+            "prepare.min_user_interactions and min_item_interactions would change a given split, whose published "
+            "figures then no longer compare; set both to 1."
+        )
+
+
+def _nothing_left(name: str, rows_read: int, dropped: list[Note]) -> str:
+    if rows_read == 0:
+        return f"{name}: 0 events; expected at least one row of user and item. Is this the right file?"
+    eaten = "; ".join(f"{note.reason}: {note.count:,}" for note in dropped)
+    return f"{name}: 0 of {rows_read:,} events are left. Dropped by {eaten}. Loosen the filter that took the most."
+
+
+def _encode(rows: pl.DataFrame, config: PrepareConfig) -> Interactions:
+    user_N, users = _dense(rows[USER_ID])
+    item_N, items = _dense(rows[ITEM_ID])
+    timestamp_N = rows[TIMESTAMP].to_numpy() if TIMESTAMP in rows.columns else None
+    column = {"one": None, "rating": RATING, "events": EVENTS}[config.weight]
+    weight_N = np.ones(len(rows), np.float32) if column is None else rows[column].fill_null(1).to_numpy()
+    if config.half_life_days is not None:
+        assert timestamp_N is not None
+        weight_N = weight_N * decay(timestamp_N, config.half_life_days)
+    return Interactions(user_N, item_N, weight_N.astype(np.float32), timestamp_N, users, items)
+
+
+def decay(timestamp_N: LongArray, half_life_days: float) -> FloatArray:
+    """Weights 2^(-age / half_life) of events, age counted from the newest one.
+
+    Args:
+        timestamp_N: UTC seconds.
+        half_life_days: days, > 0.
+
+    Returns:
+        weight_N in (0, 1], float32.
+    """
+    age_days_N = (timestamp_N.max() - timestamp_N) / SECONDS_PER_DAY
+    weight_N: FloatArray = np.exp2(-age_days_N / half_life_days).astype(np.float32)
+    return weight_N
+
+
+def _dense(ids: pl.Series) -> tuple[IntArray, Vocabulary]:
+    """Categorical ids → dense indices in the order of the vocabulary, without a pass over the text of every row."""
+    codes = ids.to_physical().to_numpy()
+    present = np.flatnonzero(np.bincount(codes))
+    assert isinstance(ids.dtype, pl.Categorical)
+    names = ids.dtype.categories.to_series().gather(present)
+    vocabulary = Vocabulary.of(names)
+    index_of_code = np.full(int(present[-1]) + 1, -1, dtype=np.int32)
+    index_of_code[present] = vocabulary.indices(names)
+    return index_of_code[codes], vocabulary
+
+
+def _aligned(table: nw.LazyFrame[Any] | None, key: str, vocabulary: Vocabulary) -> pl.DataFrame:
+    """Row i describes id i; the first of repeated rows counts, and an id without a row gets nulls."""
+    wanted = pl.DataFrame({key: vocabulary.ids})
+    if table is None:
+        return wanted
+    rows: pl.DataFrame = table.collect(backend="polars").to_native()
+    return wanted.join(rows.unique(key, keep="first", maintain_order=True), on=key, how="left", maintain_order="left")
+
+
+def _negatives(table: nw.LazyFrame[Any] | None, interactions: Interactions) -> Interactions | None:
+    """The given candidates; a pair whose user or item has no event cannot be scored and is left out."""
+    if table is None:
+        return None
+    rows: pl.DataFrame = table.collect(backend="polars").to_native()
+    user_N, item_N = interactions.users.indices(rows[USER_ID]), interactions.items.indices(rows[ITEM_ID])
+    known_N = (user_N >= 0) & (item_N >= 0)
+    weight_N = np.ones(int(known_N.sum()), dtype=np.float32)
+    return Interactions(
+        user_N[known_N], item_N[known_N], weight_N, None, users=interactions.users, items=interactions.items
+    )

@@ -1,0 +1,197 @@
+"""Into train, valid and test: by global time, leave-last-out, random per user, or as given."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal, TypeAlias
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from foretaste.arrays import BoolArray, IntArray, LongArray
+from foretaste.data.interactions import Interactions, Split
+from foretaste.data.prepare import Prepared
+from foretaste.data.schemas import PARTS
+from foretaste.errors import SplitError
+from foretaste.settings import Settings
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class _Splits(Settings):
+    drop_unknown: bool = False
+    """Drop from valid and test the events of users and items that train does not know. Default: keep and count them."""
+
+
+class GlobalTimeSplit(_Splits):
+    """The oldest events train, the next ones validate, the newest test: no model sees the future."""
+
+    method: Literal["global_time"] = "global_time"
+    valid: Share = 0.1
+    """Share of all events, the newest before test; 0 for none."""
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Share of all events, the newest."""
+    valid_from: date | None = None
+    """First UTC day of valid; with `test_from`, instead of the shares."""
+    test_from: date | None = None
+    """First UTC day of test."""
+
+    @model_validator(mode="after")
+    def _shares_or_dates(self) -> "GlobalTimeSplit":
+        if self.valid_from is not None and (self.test_from is None or self.valid_from >= self.test_from):
+            raise ValueError("valid_from needs a later test_from, as in valid_from: 1998-01-01, test_from: 1998-03-01")
+        if self.valid + self.test >= 1:
+            raise ValueError(f"valid and test take {self.valid + self.test:g} of the events; leave some to train")
+        return self
+
+
+class LeaveLastOutSplit(_Splits):
+    """The last events of each user test, those before them validate. Common in papers; it leaks time between users."""
+
+    method: Literal["leave_last_out"] = "leave_last_out"
+    valid: int = Field(default=1, ge=0)
+    """Events per user to validate; 0 for none."""
+    test: int = Field(default=1, ge=1)
+    """Events per user to test. A user needs `valid + test + 1` events; one with fewer only trains."""
+
+
+class RandomSplit(_Splits):
+    """A random share of each user's events tests, another validates."""
+
+    method: Literal["random"] = "random"
+    valid: Share = 0.1
+    """Share of each user's events; 0 for none."""
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of each user's events."""
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _leave_some(self) -> "RandomSplit":
+        if self.valid + self.test >= 1:
+            raise ValueError(f"valid and test take {self.valid + self.test:g} of the events; leave some to train")
+        return self
+
+
+class GivenSplit(_Splits):
+    """As the files say, so that figures compare with published ones."""
+
+    method: Literal["given"] = "given"
+    valid: Share = 0.0
+    """Share of each user's train events to validate on, drawn at random, where the files give no valid part."""
+    seed: int = Field(default=0, ge=0)
+
+
+SplitConfig: TypeAlias = Annotated[
+    GlobalTimeSplit | LeaveLastOutSplit | RandomSplit | GivenSplit, Field(discriminator="method")
+]
+
+_TRAIN, _VALID, _TEST = range(len(PARTS))
+
+
+def split(prepared: Prepared, config: SplitConfig) -> Split:
+    """Divide the events; every one lands in exactly one part, or is counted in `dropped`.
+
+    Raises:
+        SplitError: the data lacks what the method needs, or train or test would be empty.
+    """
+    interactions = prepared.dataset.interactions
+    match config:
+        case GlobalTimeSplit():
+            part_N = _by_time(_timestamps(interactions, config.method), config)
+        case LeaveLastOutSplit():
+            _timestamps(interactions, config.method)
+            part_N = _last_out(interactions, config)
+        case RandomSplit():
+            everything = np.ones(len(interactions), dtype=bool)
+            part_N = _at_random(interactions, everything, config.valid, config.test, config.seed)
+        case GivenSplit():
+            part_N = _as_given(prepared, config)
+    train, valid, test = (interactions.select(part_N == part) for part in range(len(PARTS)))
+    for name, part in (("train", train), ("test", test)):
+        if len(part) == 0:
+            raise SplitError(
+                f"{config.method} split: {name} is empty, of {len(interactions):,} events by "
+                f"{interactions.num_users:,} users; change the shares or dates of the split, or loosen prepare."
+            )
+    dropped = {}
+    if config.drop_unknown:
+        knows = [known_to(train, part) for part in (valid, test)]
+        dropped = {"unknown to train": int(sum((~known).sum() for known in knows))}
+        valid, test = (part.select(known) for part, known in zip((valid, test), knows, strict=True))
+    return Split(train, valid if len(valid) else None, test, config.method, dropped)
+
+
+def known_to(train: Interactions, part: Interactions) -> BoolArray:
+    """True for the events of `part` whose user and item both have events in `train`."""
+    known: BoolArray = (train.user_counts() > 0)[part.user_N] & (train.item_counts() > 0)[part.item_N]
+    return known
+
+
+def _timestamps(interactions: Interactions, method: str) -> LongArray:
+    if interactions.timestamp_N is None:
+        raise SplitError(
+            f"split.method '{method}' needs timestamps, and the data has none; use 'random', as in "
+            f"`--set split.method=random`, or 'given' where the source brings a split."
+        )
+    return interactions.timestamp_N
+
+
+def _by_time(timestamp_N: LongArray, config: GlobalTimeSplit) -> IntArray:
+    if config.test_from is not None:
+        test_from = _seconds(config.test_from)
+        valid_from = test_from if config.valid_from is None else _seconds(config.valid_from)
+    else:
+        # The events at one moment go together: a boundary moves back to the first of them.
+        newest = len(timestamp_N) - 1
+        ordered = np.sort(timestamp_N)
+        test_from = int(ordered[min(newest, round(len(ordered) * (1 - config.test)))])
+        valid_from = int(ordered[min(newest, round(len(ordered) * (1 - config.test - config.valid)))])
+    return np.select([timestamp_N >= test_from, timestamp_N >= valid_from], [_TEST, _VALID], _TRAIN).astype(np.int32)
+
+
+def _seconds(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+
+
+def _last_out(interactions: Interactions, config: LeaveLastOutSplit) -> IntArray:
+    """Events are oldest first, so a user's rows in order are in order of time."""
+    size_U = interactions.user_counts()
+    from_end_N = size_U[interactions.user_N] - 1 - _place_within_user(interactions.user_N)
+    enough_N = size_U[interactions.user_N] > config.valid + config.test
+    held_out = [enough_N & (from_end_N < config.test), enough_N & (from_end_N < config.valid + config.test)]
+    return np.select(held_out, [_TEST, _VALID], _TRAIN).astype(np.int32)
+
+
+def _at_random(interactions: Interactions, rows: BoolArray, valid: float, test: float, seed: int) -> IntArray:
+    """Of a user's n chosen rows, round(n · test) test and round(n · valid) validate; all others train."""
+    part_N = np.zeros(len(interactions), dtype=np.int32)
+    chosen = np.flatnonzero(rows)
+    shuffled = np.random.default_rng(seed).permutation(chosen)
+    user_N = interactions.user_N[shuffled]
+    place_N = _place_within_user(user_N)
+    size_N = np.bincount(user_N, minlength=interactions.num_users)[user_N]
+    num_test_N, num_valid_N = np.rint(size_N * test), np.rint(size_N * valid)
+    part_N[shuffled] = np.select([place_N < num_test_N, place_N < num_test_N + num_valid_N], [_TEST, _VALID], _TRAIN)
+    return part_N
+
+
+def _as_given(prepared: Prepared, config: GivenSplit) -> IntArray:
+    if prepared.part_N is None:
+        raise SplitError(
+            "split.method 'given' needs a source that brings a split, such as lightgcn or ncf; "
+            "use 'global_time', 'leave_last_out' or 'random'."
+        )
+    if config.valid == 0 or (prepared.part_N == _VALID).any():
+        return prepared.part_N
+    train_N = prepared.part_N == _TRAIN
+    cut_N = _at_random(prepared.dataset.interactions, train_N, config.valid, 0.0, config.seed)
+    return np.where(train_N, cut_N, prepared.part_N).astype(np.int32)
+
+
+def _place_within_user(user_N: IntArray) -> LongArray:
+    """0 for a user's first row, 1 for the second, …"""
+    order = np.argsort(user_N, kind="stable")
+    sorted_N = user_N[order]
+    first_N = np.flatnonzero(np.r_[True, sorted_N[1:] != sorted_N[:-1]])
+    lengths = np.diff(np.r_[first_N, len(sorted_N)])
+    place_N = np.empty(len(user_N), dtype=np.int64)
+    place_N[order] = np.arange(len(user_N)) - np.repeat(first_N, lengths)
+    return place_N

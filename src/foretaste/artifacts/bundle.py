@@ -1,0 +1,286 @@
+"""A bundle: a read-only folder that holds all that serving needs.
+
+Arrays are `.npy` and safetensors, mapped into memory and shared between workers; tables are Parquet, metadata is JSON.
+Nothing is ever unpickled.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+from safetensors.numpy import save_file
+from scipy import sparse
+
+from foretaste.arrays import FloatArray
+from foretaste.artifacts import atomic
+from foretaste.artifacts.manifest import (
+    MANIFEST_FILE,
+    REMEDY,
+    Manifest,
+    TrainingWindow,
+    file_hash,
+    library_versions,
+)
+from foretaste.artifacts.mapped import map_npy, map_safetensors
+from foretaste.data.interactions import Dataset
+from foretaste.data.raw import SourceInfo
+from foretaste.data.schemas import ITEM_ID, USER_ID
+from foretaste.data.vocabulary import Vocabulary
+from foretaste.errors import ArtifactError
+from foretaste.models import registry
+from foretaste.models.protocol import Recommender, State
+
+POPULARITY = "popularity"
+"""Column of the catalogue: events of each item in the training data."""
+
+Clock = Callable[[], datetime]
+
+_USERS_FILE = "user_mapping.parquet"
+_ITEMS_FILE = "item_mapping.parquet"
+_CATALOGUE_FILE = "item_features.parquet"
+_STATE_FILE = "model_state.safetensors"
+_EMBEDDINGS = ("user_embeddings", "item_embeddings")
+"""Arrays of a state that get a file of their own."""
+_HISTORY = ("history_weights", "history_indices", "history_indptr")
+_SHORTEST_HASH = 4
+
+
+def utc_now() -> datetime:
+    """The time, with its zone."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, eq=False)
+class BundleContents:
+    """What goes into a bundle."""
+
+    model_name: str
+    """Name in the model registry."""
+    config: dict[str, Any]
+    """The model's resolved hyperparameters."""
+    state: State
+    users: Vocabulary
+    items: Vocabulary
+    catalogue: pl.DataFrame
+    """Row i describes item i; has `item_id` and `popularity`."""
+    history_UI: sparse.csr_array
+    """What the model was trained on: weights, float32, indices sorted within a row."""
+    seed: int
+    source: SourceInfo
+    data_fingerprint: str
+    training_window: tuple[int, int] | None = None
+    """First and last event, UTC seconds."""
+    metrics: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    """Metric → `mean`, `low`, `high`."""
+    run_id: str = ""
+    experiment: dict[str, Any] = field(default_factory=dict)
+    """The resolved experiment config."""
+
+    @classmethod
+    def of(
+        cls,
+        model_name: str,
+        model: Recommender,
+        dataset: Dataset,
+        *,
+        seed: int,
+        metrics: dict[str, dict[str, float | None]] | None = None,
+        run_id: str = "",
+        experiment: dict[str, Any] | None = None,
+    ) -> Self:
+        """The contents around a model that was fitted on `dataset`, whose events become the history."""
+        events = dataset.interactions
+        times = events.timestamp_N
+        return cls(
+            model_name=model_name,
+            config=model.config.resolved(),
+            state=model.state(),
+            users=events.users,
+            items=events.items,
+            catalogue=dataset.catalogue.with_columns(pl.Series(POPULARITY, events.item_counts())),
+            history_UI=events.to_csr(),
+            seed=seed,
+            source=dataset.info,
+            data_fingerprint=events.fingerprint,
+            training_window=(int(times.min()), int(times.max())) if times is not None and len(times) else None,
+            metrics=metrics or {},
+            run_id=run_id,
+            experiment=experiment or {},
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A bundle opened for reading."""
+
+    folder: Path
+    manifest: Manifest
+    state: State
+    users: Vocabulary
+    items: Vocabulary
+    catalogue: pl.DataFrame
+    """Row i describes item i; has `item_id` and `popularity`."""
+    history_UI: sparse.csr_array
+    """What the model was trained on."""
+
+    @classmethod
+    def open(cls, folder: Path, *, verify: bool = True) -> Self:
+        """Open a bundle's folder; arrays stay on disk until they are used.
+
+        Args:
+            folder: the bundle, or a link to it.
+            verify: compare the SHA-256 of each file, which reads them all.
+
+        Raises:
+            ArtifactError: something is missing, damaged, inconsistent, or of another schema version.
+        """
+        folder = Path(folder).resolve()
+        manifest = Manifest.read(folder)
+        if verify and (problems := list(manifest.problems(folder))):
+            raise ArtifactError(f"{' '.join(problems)} {REMEDY}")
+        try:
+            bundle = cls(
+                folder,
+                manifest,
+                state=_read_state(folder, manifest),
+                users=_read_vocabulary(folder / _USERS_FILE, USER_ID),
+                items=_read_vocabulary(folder / _ITEMS_FILE, ITEM_ID),
+                catalogue=pl.read_parquet(folder / _CATALOGUE_FILE),
+                history_UI=_read_history(folder, (manifest.num_users, manifest.num_items), verify),
+            )
+        except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+            raise ArtifactError(f"{folder}: cannot be read, {error}. {REMEDY}") from error
+        bundle._check_shapes()
+        return bundle
+
+    @property
+    def id(self) -> str:
+        """The bundle id, which is the model version that responses name."""
+        return self.manifest.bundle_id
+
+    @cached_property
+    def popularity_I(self) -> FloatArray:
+        """Events of each item in the training data, float32."""
+        return self.catalogue[POPULARITY].cast(pl.Float32).to_numpy()
+
+    def model(self) -> Recommender:
+        """The model, as it was when it was evaluated."""
+        return registry.restore(self.manifest.model, self.manifest.config, self.state)
+
+    def _check_shapes(self) -> None:
+        num_users, num_items = self.manifest.num_users, self.manifest.num_items
+        rows = {
+            _USERS_FILE: (len(self.users), num_users),
+            _ITEMS_FILE: (len(self.items), num_items),
+            _CATALOGUE_FILE: (len(self.catalogue), num_items),
+            **{
+                f"{name}.npy": (len(self.state[name]), expected)
+                for name, expected in zip(_EMBEDDINGS, (num_users, num_items), strict=True)
+                if name in self.state
+            },
+        }
+        for name, (found, expected) in rows.items():
+            if found != expected:
+                raise ArtifactError(
+                    f"{self.folder / name}: {found} rows, expected {expected} as {MANIFEST_FILE} says. {REMEDY}"
+                )
+        if not self.catalogue[ITEM_ID].equals(self.items.ids.alias(ITEM_ID)):
+            raise ArtifactError(
+                f"{self.folder / _CATALOGUE_FILE}: its items are not those of {_ITEMS_FILE}, in that order. {REMEDY}"
+            )
+
+
+def write_bundle(root: Path, contents: BundleContents, *, clock: Clock = utc_now) -> Bundle:
+    """Write a bundle into a new folder of `root`, named by its id; it appears whole or not at all.
+
+    The id is the date, the model and the first characters of a hash of the contents, four or as many as make it unique.
+    """
+    now = clock()
+    root.mkdir(parents=True, exist_ok=True)
+    with atomic.unfinished_folder(root) as folder:
+        _write_files(folder, contents)
+        unnamed = _manifest(folder, contents, now)
+        with atomic.locked(root):
+            manifest = unnamed.model_copy(update={"bundle_id": _free_id(root, unnamed, now)}).sealed()
+            manifest.write(folder)
+            final = atomic.finish(folder, manifest.bundle_id)
+    return Bundle.open(final, verify=False)
+
+
+def _free_id(root: Path, unnamed: Manifest, now: datetime) -> str:
+    digest = unnamed.computed_digest()
+    sizes = range(_SHORTEST_HASH, len(digest) + 1)
+    ids = (f"{now:%Y%m%d}-{unnamed.model}-{digest[:size]}" for size in sizes)
+    return next(bundle_id for bundle_id in ids if not (root / bundle_id).exists())
+
+
+def _manifest(folder: Path, contents: BundleContents, now: datetime) -> Manifest:
+    """The manifest of the files in `folder`, still without an id and a digest."""
+    window = contents.training_window
+    num_users, num_items = contents.history_UI.shape
+    return Manifest(
+        bundle_id="",
+        created_at=now.isoformat(),
+        model=contents.model_name,
+        config=contents.config,
+        seed=contents.seed,
+        source=contents.source,
+        data_fingerprint=contents.data_fingerprint,
+        num_users=num_users,
+        num_items=num_items,
+        num_interactions=contents.history_UI.nnz,
+        training_window=TrainingWindow(first=_iso(window[0]), last=_iso(window[1])) if window else None,
+        metrics=contents.metrics,
+        run_id=contents.run_id,
+        experiment=contents.experiment,
+        library_versions=library_versions(),
+        files={path.name: file_hash(path) for path in sorted(folder.iterdir())},
+        digest="",
+    )
+
+
+def _iso(utc_seconds: int) -> str:
+    return datetime.fromtimestamp(utc_seconds, UTC).isoformat()
+
+
+def _write_files(folder: Path, contents: BundleContents) -> None:
+    history = contents.history_UI
+    assert history.shape == (len(contents.users), len(contents.items))
+    assert history.has_sorted_indices and history.dtype == np.float32
+    assert contents.catalogue[ITEM_ID].equals(contents.items.ids.alias(ITEM_ID))
+    for name, array in zip(_HISTORY, (history.data, history.indices, history.indptr), strict=True):
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    for name in _EMBEDDINGS:
+        if name in contents.state:
+            np.save(folder / f"{name}.npy", np.asarray(contents.state[name], order="C"), allow_pickle=False)
+    rest = {name: np.asarray(array, order="C") for name, array in contents.state.items() if name not in _EMBEDDINGS}
+    if rest:
+        save_file(rest, folder / _STATE_FILE)
+    for vocabulary, column, file in ((contents.users, USER_ID, _USERS_FILE), (contents.items, ITEM_ID, _ITEMS_FILE)):
+        index = pl.Series("index", np.arange(len(vocabulary), dtype=np.int32))
+        pl.DataFrame([vocabulary.ids.alias(column), index]).write_parquet(folder / file)
+    contents.catalogue.write_parquet(folder / _CATALOGUE_FILE)
+
+
+def _read_vocabulary(path: Path, column: str) -> Vocabulary:
+    table = pl.read_parquet(path)
+    if not (table["index"] == np.arange(len(table))).all():
+        raise ValueError(f"{path.name}: the column 'index' is not 0, 1, 2 … in order")
+    return Vocabulary(table[column])
+
+
+def _read_history(folder: Path, shape: tuple[int, int], verify: bool) -> sparse.csr_array:
+    """users × items; scipy checks that the three arrays fit together and, to verify, every index."""
+    history_UI = sparse.csr_array(tuple(map_npy(folder / f"{name}.npy") for name in _HISTORY), shape=shape)
+    history_UI.check_format(full_check=verify)
+    return history_UI
+
+
+def _read_state(folder: Path, manifest: Manifest) -> State:
+    state = {name: map_npy(folder / f"{name}.npy") for name in _EMBEDDINGS if f"{name}.npy" in manifest.files}
+    return state | (map_safetensors(folder / _STATE_FILE) if _STATE_FILE in manifest.files else {})

@@ -1,0 +1,199 @@
+"""The bundles of one place, and which of them is live."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from foretaste.artifacts import atomic
+from foretaste.artifacts.bundle import Bundle, BundleContents, Clock, utc_now, write_bundle
+from foretaste.artifacts.manifest import Manifest
+from foretaste.errors import ArtifactError
+
+PRODUCTION = "production"
+"""The link to the live bundle, and the name under which it can be opened."""
+
+DEFAULT_ROOT = Path("artifacts/bundles")
+_PROMOTIONS_FILE = "promotions.jsonl"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A bundle as the store sees it, without having read its files."""
+
+    bundle_id: str
+    manifest: Manifest | None
+    """None where it cannot be read."""
+    problem: str = ""
+    """Why the manifest cannot be read."""
+    is_production: bool = False
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """One move of the production link."""
+
+    timestamp: str
+    """ISO 8601, UTC."""
+    action: Literal["promote", "rollback"]
+    before: str | None
+    """The bundle that was live; None for the first."""
+    after: str
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The line of the log."""
+        return {
+            "timestamp": self.timestamp,
+            "action": self.action,
+            "from": self.before,
+            "to": self.after,
+            "reason": self.reason,
+        }
+
+
+class BundleStore:
+    """A folder of bundles.
+
+    `production` is a link in it, moved atomically; every move is a line of `promotions.jsonl`.
+    """
+
+    def __init__(self, root: Path | str = DEFAULT_ROOT, *, clock: Clock = utc_now) -> None:
+        self.root = Path(root)
+        self._clock = clock
+
+    def publish(self, contents: BundleContents, *, promote: bool = True, reason: str = "published") -> Bundle:
+        """Write a bundle and, unless told otherwise, make it the live one."""
+        bundle = write_bundle(self.root, contents, clock=self._clock)
+        if promote:
+            self.promote(bundle.id, reason)
+        return bundle
+
+    def list(self) -> list[Listing]:
+        """Every bundle, oldest first; those whose manifest is damaged come first of all."""
+        live = self.production_id()
+        folders = [] if not self.root.is_dir() else [path for path in self.root.iterdir() if _is_bundle_folder(path)]
+        listings = [_listing(folder, is_production=folder.name == live) for folder in folders]
+        return sorted(listings, key=lambda each: (each.manifest.created_at if each.manifest else "", each.bundle_id))
+
+    def open(self, bundle_id: str = PRODUCTION, *, verify: bool = True) -> Bundle:
+        """Open a bundle by its id, or the live one.
+
+        Raises:
+            ArtifactError: there is no such bundle, or it is damaged.
+        """
+        return Bundle.open(self.folder(bundle_id), verify=verify)
+
+    def folder(self, bundle_id: str = PRODUCTION) -> Path:
+        """The folder of a bundle; what it holds is not looked at.
+
+        Raises:
+            ArtifactError: there is no such bundle.
+        """
+        name = self.production_id() if bundle_id == PRODUCTION else bundle_id
+        if name and Path(name).name == name and _is_bundle_folder(self.root / name):
+            return self.root / name
+        ids = [each.bundle_id for each in self.list()]
+        if not ids:
+            raise ArtifactError(
+                f"{self.root}: no bundle yet; run `foretaste demo` or `foretaste run CONFIG` first, "
+                f"or name another folder with --store."
+            )
+        if bundle_id == PRODUCTION:
+            raise ArtifactError(
+                f"{self.root}: no bundle is in production; promote one, as in `foretaste bundles promote {ids[-1]}`."
+            )
+        raise ArtifactError(f"{self.root}: no bundle '{bundle_id}'; there are {', '.join(ids)}.")
+
+    def production_id(self) -> str | None:
+        """The id of the live bundle; None where none was ever promoted."""
+        link = self.root / PRODUCTION
+        return link.readlink().name if link.is_symlink() else None
+
+    def promote(self, bundle_id: str, reason: str = "") -> None:
+        """Make a bundle the live one. Every file of it is verified first.
+
+        Raises:
+            ArtifactError: there is no such bundle, or it is damaged; the live one stays.
+        """
+        bundle = self.open(bundle_id)
+        with atomic.locked(self.root):
+            self._move_production(bundle.id, "promote", reason)
+
+    def rollback(self, reason: str = "") -> str:
+        """Make the bundle that was live before this one the live one again; its id is returned.
+
+        Raises:
+            ArtifactError: there was none before, or it is gone or damaged; the live one stays.
+        """
+        live = self.folder().name
+        with atomic.locked(self.root):
+            before = self._predecessor()
+            if before is None:
+                raise ArtifactError(f"{self.root}: nothing to roll back to, no bundle was live before '{live}'.")
+            self._move_production(self.open(before).id, "rollback", reason)
+        return before
+
+    def prune(self, keep: int) -> Sequence[str]:
+        """Delete all bundles but the `keep` newest, and clear away what killed processes left; the deleted ids.
+
+        The live bundle and the one before it always stay, and so do damaged ones: they are for people to look at.
+        """
+        if not self.root.is_dir():
+            return []
+        with atomic.locked(self.root):
+            atomic.clear_abandoned(self.root)
+            ids = [each.bundle_id for each in self.list() if each.manifest]
+            spared = {self.production_id(), self._predecessor(), *ids[max(len(ids) - keep, 0) :]}
+            doomed = [bundle_id for bundle_id in ids if bundle_id not in spared]
+            for bundle_id in doomed:
+                atomic.remove_folder(self.root / bundle_id)
+        return doomed
+
+    def history(self) -> Sequence[Promotion]:
+        """Every move of the production link, oldest first; a line that a crash cut short is passed over."""
+        path = self.root / _PROMOTIONS_FILE
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+        return [move for move in map(_promotion, lines) if move is not None]
+
+    def _move_production(self, bundle_id: str, action: Literal["promote", "rollback"], reason: str) -> None:
+        """Move the link, then log it: should the log line be lost, the link still tells what is live."""
+        before = self.production_id()
+        if before == bundle_id:
+            return
+        atomic.replace_link(self.root / PRODUCTION, bundle_id)
+        move = Promotion(self._clock().isoformat(), action, before, bundle_id, reason)
+        atomic.append_line(self.root / _PROMOTIONS_FILE, json.dumps(move.to_json(), ensure_ascii=False))
+
+    def _predecessor(self) -> str | None:
+        """The bundle that was live before this one: a promotion is a step forward, a rollback takes one back."""
+        steps = []
+        for move in self.history():
+            if move.action == "promote":
+                steps.append(move.after)
+            else:
+                while steps and steps[-1] != move.after:
+                    steps.pop()
+        live = self.production_id()
+        earlier = (step for step in reversed(steps) if step != live and _is_bundle_folder(self.root / step))
+        return next(earlier, None)
+
+
+def _is_bundle_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink() and not path.name.startswith(".")
+
+
+def _listing(folder: Path, *, is_production: bool) -> Listing:
+    try:
+        return Listing(folder.name, Manifest.read(folder), is_production=is_production)
+    except ArtifactError as error:
+        return Listing(folder.name, None, str(error), is_production)
+
+
+def _promotion(line: str) -> Promotion | None:
+    try:
+        fields = json.loads(line)
+        return Promotion(fields["timestamp"], fields["action"], fields["from"], fields["to"], fields["reason"])
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,117 @@
+"""The built-in data: a small world with known truth, where tastes drift and films reach people through a biased shelf.
+
+An event comes about in two steps, as in a shop. The shop shows a slate, in which an item turns up in proportion to
+attention ** exposure_bias; attention has a long tail. The user takes from the slate what it likes. A model sees the
+events only; `World.preference` knows what each user would like of all items, shown or not.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import narwhals as nw
+import numpy as np
+import polars as pl
+
+from foretaste.data.raw import RawTables, SourceInfo
+from foretaste.data.schemas import GENRES, ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID, YEAR
+from foretaste.data.sources.synthetic_choices import choose
+from foretaste.data.sources.synthetic_world import (
+    AGE_BANDS,
+    BEGIN_SECONDS,
+    COUNTRIES,
+    SyntheticConfig,
+    World,
+    make_world,
+)
+
+__all__ = ["SyntheticConfig", "World", "chunks", "make_world", "read", "write_csv"]
+
+ROWS_PER_CHUNK = 1_000_000
+
+
+def chunks(config: SyntheticConfig, rows_per_chunk: int = ROWS_PER_CHUNK) -> Iterator[pl.DataFrame]:
+    """The interactions in frames of whole users, user by user, each user's oldest first.
+
+    A frame has at most `rows_per_chunk` rows, unless a single user has more. The rows do not depend on it.
+
+    Yields:
+        user_id, item_id, rating (1 to 5), timestamp (UTC seconds).
+    """
+    world = make_world(config)
+    user_ids, item_ids, shelf = world.user_ids, world.item_ids, world.shelf()
+    offset_U = np.concatenate([[0], np.cumsum(world.num_events_U)])
+    first = 0
+    while first < config.num_users:
+        last = int(np.searchsorted(offset_U, offset_U[first] + rows_per_chunk, side="right")) - 1
+        last = min(max(last, first + 1), config.num_users)
+        num_rows = int(offset_U[last] - offset_U[first])
+        item_N, rating_N = np.empty(num_rows, dtype=np.int32), np.empty(num_rows, dtype=np.float32)
+        timestamp_N = np.empty(num_rows, dtype=np.int64)
+        choose(
+            world.taste_start_UD[first:last],
+            world.taste_end_UD[first:last],
+            world.item_ID,
+            world.quality_I,
+            shelf,
+            world.arrival_seconds_U[first:last],
+            world.release_seconds_I,
+            BEGIN_SECONDS,
+            config.end_seconds,
+            config.slate_size,
+            config.seed,
+            first,
+            offset_U[first : last + 1] - offset_U[first],
+            item_N,
+            rating_N,
+            timestamp_N,
+        )
+        user_N = np.repeat(np.arange(first, last), world.num_events_U[first:last])
+        yield pl.DataFrame(
+            {
+                USER_ID: user_ids.gather(user_N),
+                ITEM_ID: item_ids.gather(item_N),
+                RATING: rating_N,
+                TIMESTAMP: timestamp_N,
+            }
+        )
+        first = last
+
+
+def write_csv(config: SyntheticConfig, path: Path, rows_per_chunk: int = ROWS_PER_CHUNK) -> None:
+    """Write the interactions as a CSV file with a header, in bounded memory."""
+    with path.open("wb") as file:
+        for number, chunk in enumerate(chunks(config, rows_per_chunk)):
+            chunk.write_csv(file, include_header=number == 0)
+
+
+def read(config: SyntheticConfig) -> RawTables:
+    """The world as any other source would give it. The rows are held in memory; `chunks` gives them piece by piece."""
+    world = make_world(config)
+    interactions = pl.concat(chunks(config))
+    release = pl.from_epoch(pl.Series("release_date", world.release_seconds_I), time_unit="s")
+    items = pl.DataFrame(
+        {
+            ITEM_ID: world.item_ids,
+            TITLE: world.titles,
+            YEAR: release.dt.year().cast(pl.Int32),
+            GENRES: world.genres,
+            "release_date": release.dt.strftime("%Y-%m-%d"),
+        }
+    )
+    users = pl.DataFrame(
+        {
+            USER_ID: world.user_ids,
+            "age_band": pl.Series(AGE_BANDS).gather(world.age_band_U),
+            "country": pl.Series(COUNTRIES).gather(world.country_U),
+        }
+    )
+    checksum = hashlib.sha256(json.dumps(config.resolved(), sort_keys=True).encode()).hexdigest()
+    return RawTables(
+        interactions=nw.from_native(interactions.lazy()),
+        info=SourceInfo(name="synthetic", item_noun="movie", licence="CC0-1.0", checksum=checksum),
+        items=nw.from_native(items.lazy()),
+        users=nw.from_native(users.lazy()),
+        rows_read=len(interactions),
+    )

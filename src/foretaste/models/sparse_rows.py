@@ -1,0 +1,25 @@
+"""A sparse matrix as compiled kernels take it: three arrays whose types are always the same."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from foretaste.arrays import FloatArray, IntArray, LongArray
+
+
+class Rows(NamedTuple):
+    """Row r holds `indices[indptr[r]:indptr[r + 1]]` with the values at the same places of `data`."""
+
+    indptr: LongArray
+    indices: IntArray
+    data: FloatArray
+
+
+def rows_of(matrix: sparse.csr_array) -> Rows:
+    """The arrays of a matrix, copied only where their type has to change."""
+    return Rows(
+        matrix.indptr.astype(np.int64, copy=False),
+        matrix.indices.astype(np.int32, copy=False),
+        matrix.data.astype(np.float32, copy=False),
+    )

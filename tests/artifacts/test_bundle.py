@@ -12,6 +12,7 @@ from polars.testing import assert_frame_equal
 from scipy import sparse
 
 from foretaste.artifacts.bundle import Bundle, write_bundle
+from foretaste.artifacts.history import History
 from foretaste.artifacts.manifest import MANIFEST_FILE, Manifest, file_hash
 from foretaste.errors import ArtifactError
 from foretaste.models.protocol import Query
@@ -31,7 +32,8 @@ def test_what_goes_in_comes_out(tmp_path, full_contents, clock):
     assert bundle.users.ids.to_list() == full_contents.users.ids.to_list()
     assert bundle.items.ids.to_list() == full_contents.items.ids.to_list()
     assert_frame_equal(bundle.catalogue, full_contents.catalogue)
-    assert (bundle.history_UI != full_contents.history_UI).nnz == 0
+    assert (bundle.history.weights_UI != full_contents.history.weights_UI).nnz == 0
+    assert bundle.history.timestamp_N.tolist() == full_contents.history.timestamp_N.tolist()
     assert bundle.popularity_I.tolist() == [3, 2, 1, 1, 1]
     assert bundle.state.keys() == full_contents.state.keys()
     for name, array in full_contents.state.items():
@@ -57,13 +59,13 @@ def test_the_manifest_tells_where_the_model_comes_from(tmp_path, contents, clock
 
 def test_a_restored_model_scores_alike_to_the_bit(tmp_path, contents, dataset):
     bundle = write_bundle(tmp_path, contents)
-    query = Query(np.arange(4, dtype=np.int32), contents.history_UI)
+    query = Query(np.arange(4, dtype=np.int32), contents.history.weights_UI)
     assert bundle.model().score(query).tolist() == [contents.state["popularity"].tolist()] * 4
 
 
 def test_a_bundle_of_no_events_can_be_written_and_opened(tmp_path, contents):
-    empty = replace(contents, history_UI=sparse.csr_array((4, 5), dtype=np.float32), training_window=None)
-    assert Bundle.open(write_bundle(tmp_path, empty).folder).history_UI.nnz == 0
+    empty = replace(contents, history=History(sparse.csr_array((4, 5), dtype=np.float32), None), training_window=None)
+    assert Bundle.open(write_bundle(tmp_path, empty).folder).history.weights_UI.nnz == 0
 
 
 def test_the_same_contents_at_the_same_instant_get_two_ids(tmp_path, contents, clock):
@@ -75,7 +77,7 @@ def test_the_same_contents_at_the_same_instant_get_two_ids(tmp_path, contents, c
 def test_a_flipped_bit_in_any_file_is_found_and_the_file_named(tmp_path, full_contents):
     folder = write_bundle(tmp_path, full_contents).folder
     paths = sorted(folder.iterdir())
-    assert len(paths) == 10
+    assert len(paths) == 11
     for path in paths:
         intact = path.read_bytes()
         for position in {0, len(intact) // 3, len(intact) // 2, len(intact) - 1}:
@@ -110,6 +112,13 @@ def test_missing_files_are_named(tmp_path, full_contents):
         path.write_bytes(intact)
 
 
+def test_a_file_that_was_slipped_in_is_refused(tmp_path, contents):
+    folder = write_bundle(tmp_path, contents).folder
+    np.save(folder / "item_embeddings.npy", np.zeros((5, 3), np.float32))
+    with pytest.raises(ArtifactError, match=r"item_embeddings\.npy: not a file of this bundle"):
+        Bundle.open(folder)
+
+
 @pytest.mark.parametrize(
     ("name", "write", "message"),
     [
@@ -127,6 +136,7 @@ def test_missing_files_are_named(tmp_path, full_contents):
         ),
         ("history_indices.npy", lambda path: np.save(path, np.full(8, 5, np.int32)), "cannot be read"),
         ("history_indptr.npy", lambda path: np.save(path, np.zeros(3, np.int32)), "cannot be read"),
+        ("history_timestamps.npy", lambda path: np.save(path, np.zeros(7, np.int64)), "7 timestamps for 8 pairs"),
         ("history_weights.npy", lambda path: np.save(path, np.array([{}] * 8), allow_pickle=True), "cannot be read"),
     ],
 )
@@ -177,7 +187,7 @@ def fsyncs(monkeypatch, stop_at):
 def test_a_failure_at_any_step_leaves_nothing_half_done(tmp_path, full_contents, monkeypatch):
     steps = fsyncs(monkeypatch, stop_at=None)
     write_bundle(tmp_path / "whole", full_contents)
-    num_files = 10
+    num_files = 11
     assert len(steps) == num_files + 2, "each file, its folder, and the folder that holds it"
     for step in range(1, len(steps) + 1):
         monkeypatch.undo()
@@ -212,7 +222,7 @@ def fsync_or_die(descriptor):
     fsync(descriptor)
 
 os.fsync = fsync_or_die
-made_of = {name: getattr(bundle, name) for name in ("state", "users", "items", "catalogue", "history_UI")}
+made_of = {name: getattr(bundle, name) for name in ("state", "users", "items", "catalogue", "history")}
 write_bundle(root, BundleContents("x", {}, seed=0, source=bundle.manifest.source, data_fingerprint="", **made_of))
 """
 

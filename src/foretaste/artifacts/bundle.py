@@ -14,10 +14,10 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 from safetensors.numpy import save_file
-from scipy import sparse
 
 from foretaste.arrays import FloatArray
 from foretaste.artifacts import atomic
+from foretaste.artifacts.history import History, last_times, read_history, write_history
 from foretaste.artifacts.manifest import (
     MANIFEST_FILE,
     REMEDY,
@@ -46,7 +46,6 @@ _CATALOGUE_FILE = "item_features.parquet"
 _STATE_FILE = "model_state.safetensors"
 _EMBEDDINGS = ("user_embeddings", "item_embeddings")
 """Arrays of a state that get a file of their own."""
-_HISTORY = ("history_weights", "history_indices", "history_indptr")
 _SHORTEST_HASH = 4
 
 
@@ -68,8 +67,8 @@ class BundleContents:
     items: Vocabulary
     catalogue: pl.DataFrame
     """Row i describes item i; has `item_id` and `popularity`."""
-    history_UI: sparse.csr_array
-    """What the model was trained on: weights, float32, indices sorted within a row."""
+    history: History
+    """What the model was trained on."""
     seed: int
     source: SourceInfo
     data_fingerprint: str
@@ -103,11 +102,13 @@ class BundleContents:
             users=events.users,
             items=events.items,
             catalogue=dataset.catalogue.with_columns(pl.Series(POPULARITY, events.item_counts())),
-            history_UI=events.to_csr(),
+            history=History(
+                events.to_csr(), None if times is None else last_times(events.user_N, events.item_N, times)
+            ),
             seed=seed,
             source=dataset.info,
             data_fingerprint=events.fingerprint,
-            training_window=(int(times.min()), int(times.max())) if times is not None and len(times) else None,
+            training_window=None if times is None or not len(times) else (int(times.min()), int(times.max())),
             metrics=metrics or {},
             run_id=run_id,
             experiment=experiment or {},
@@ -125,7 +126,7 @@ class Bundle:
     items: Vocabulary
     catalogue: pl.DataFrame
     """Row i describes item i; has `item_id` and `popularity`."""
-    history_UI: sparse.csr_array
+    history: History
     """What the model was trained on."""
 
     @classmethod
@@ -151,7 +152,7 @@ class Bundle:
                 users=_read_vocabulary(folder / _USERS_FILE, USER_ID),
                 items=_read_vocabulary(folder / _ITEMS_FILE, ITEM_ID),
                 catalogue=pl.read_parquet(folder / _CATALOGUE_FILE),
-                history_UI=_read_history(folder, (manifest.num_users, manifest.num_items), verify),
+                history=read_history(folder, (manifest.num_users, manifest.num_items), verify=verify),
             )
         except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
             raise ArtifactError(f"{folder}: cannot be read, {error}. {REMEDY}") from error
@@ -222,7 +223,7 @@ def _free_id(root: Path, unnamed: Manifest, now: datetime) -> str:
 def _manifest(folder: Path, contents: BundleContents, now: datetime) -> Manifest:
     """The manifest of the files in `folder`, still without an id and a digest."""
     window = contents.training_window
-    num_users, num_items = contents.history_UI.shape
+    num_users, num_items = contents.history.weights_UI.shape
     return Manifest(
         bundle_id="",
         created_at=now.isoformat(),
@@ -233,7 +234,7 @@ def _manifest(folder: Path, contents: BundleContents, now: datetime) -> Manifest
         data_fingerprint=contents.data_fingerprint,
         num_users=num_users,
         num_items=num_items,
-        num_interactions=contents.history_UI.nnz,
+        num_interactions=contents.history.weights_UI.nnz,
         training_window=TrainingWindow(first=_iso(window[0]), last=_iso(window[1])) if window else None,
         metrics=contents.metrics,
         run_id=contents.run_id,
@@ -249,12 +250,9 @@ def _iso(utc_seconds: int) -> str:
 
 
 def _write_files(folder: Path, contents: BundleContents) -> None:
-    history = contents.history_UI
-    assert history.shape == (len(contents.users), len(contents.items))
-    assert history.has_sorted_indices and history.dtype == np.float32
+    assert contents.history.weights_UI.shape == (len(contents.users), len(contents.items))
     assert contents.catalogue[ITEM_ID].equals(contents.items.ids.alias(ITEM_ID))
-    for name, array in zip(_HISTORY, (history.data, history.indices, history.indptr), strict=True):
-        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    write_history(folder, contents.history)
     for name in _EMBEDDINGS:
         if name in contents.state:
             np.save(folder / f"{name}.npy", np.asarray(contents.state[name], order="C"), allow_pickle=False)
@@ -272,13 +270,6 @@ def _read_vocabulary(path: Path, column: str) -> Vocabulary:
     if not (table["index"] == np.arange(len(table))).all():
         raise ValueError(f"{path.name}: the column 'index' is not 0, 1, 2 … in order")
     return Vocabulary(table[column])
-
-
-def _read_history(folder: Path, shape: tuple[int, int], verify: bool) -> sparse.csr_array:
-    """users × items; scipy checks that the three arrays fit together and, to verify, every index."""
-    history_UI = sparse.csr_array(tuple(map_npy(folder / f"{name}.npy") for name in _HISTORY), shape=shape)
-    history_UI.check_format(full_check=verify)
-    return history_UI
 
 
 def _read_state(folder: Path, manifest: Manifest) -> State:

@@ -122,6 +122,9 @@ class Manifest(Settings):
                 yield f"{path}: missing."
             elif file_hash(path) != expected:
                 yield f"{path}: damaged, its SHA-256 is not the one in {MANIFEST_FILE}."
+        for path in sorted(folder.iterdir()):
+            if path.name not in (MANIFEST_FILE, *self.files) and not path.name.startswith("."):
+                yield f"{path}: not a file of this bundle."
 
 
 REMEDY = (

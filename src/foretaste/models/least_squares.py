@@ -12,6 +12,8 @@ the row's events. A dot product does not change when both sides are turned, so n
 A row is solved by one thread from its own events, so results do not depend on the batch or the number of threads.
 """
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 from scipy import sparse
@@ -20,33 +22,66 @@ from foretaste.arrays import DoubleArray, FloatArray
 from foretaste.models.sparse_rows import Rows, rows_of
 
 _FAST = {"contract", "reassoc", "nsz", "nnan", "ninf"}
-_MAX_BLOCKS = 256
-_MIN_BLOCK = 512
+_BLOCK = 512
+"""Vectors that a thread takes at a time."""
+_MAX_PARTS = 256
+_PAD = 16
+"""Floats between the rows of a block, so that rows of a power of two do not share the same lines of the cache."""
 
 
 @numba.njit(cache=True, fastmath=_FAST, nogil=True)
-def _add_gram(vectors_ND: FloatArray, gram_DD: FloatArray) -> None:  # pragma: no cover
-    """Add vectorsᵀ · vectors, the upper triangle and what is left of it in the same 16 columns."""
+def _add_gram(vectors_ND: FloatArray, block_DN: FloatArray, gram_DD: FloatArray) -> None:  # pragma: no cover
+    """Add the upper triangle of vectorsᵀ · vectors, four by four dot products at a time."""
     num_vectors, dim = vectors_ND.shape
-    whole = num_vectors // 4 * 4
-    for n in range(0, whole, 4):
-        y0, y1, y2, y3 = vectors_ND[n], vectors_ND[n + 1], vectors_ND[n + 2], vectors_ND[n + 3]
-        for a in range(dim):
-            s0, s1, s2, s3 = y0[a], y1[a], y2[a], y3[a]
-            gram_D = gram_DD[a]
-            for d in range(a // 16 * 16, dim):
-                gram_D[d] += s0 * y0[d] + s1 * y1[d] + s2 * y2[d] + s3 * y3[d]
-    for n in range(whole, num_vectors):
-        y0 = vectors_ND[n]
-        for a in range(dim):
-            for d in range(a // 16 * 16, dim):
-                gram_DD[a, d] += y0[a] * y0[d]
+    for n in range(num_vectors):
+        for d in range(dim):
+            block_DN[d, n] = vectors_ND[n, d]
+    for a in range(0, len(block_DN), 4):
+        a0, a1, a2, a3 = block_DN[a], block_DN[a + 1], block_DN[a + 2], block_DN[a + 3]
+        for b in range(a, len(block_DN), 4):
+            b0, b1, b2, b3 = block_DN[b], block_DN[b + 1], block_DN[b + 2], block_DN[b + 3]
+            s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = np.float32(0.0)
+            s20 = s21 = s22 = s23 = s30 = s31 = s32 = s33 = np.float32(0.0)
+            for n in range(num_vectors):
+                x0, x1, x2, x3 = a0[n], a1[n], a2[n], a3[n]
+                y0, y1, y2, y3 = b0[n], b1[n], b2[n], b3[n]
+                s00, s01, s02, s03 = s00 + x0 * y0, s01 + x0 * y1, s02 + x0 * y2, s03 + x0 * y3
+                s10, s11, s12, s13 = s10 + x1 * y0, s11 + x1 * y1, s12 + x1 * y2, s13 + x1 * y3
+                s20, s21, s22, s23 = s20 + x2 * y0, s21 + x2 * y1, s22 + x2 * y2, s23 + x2 * y3
+                s30, s31, s32, s33 = s30 + x3 * y0, s31 + x3 * y1, s32 + x3 * y2, s33 + x3 * y3
+            tile = ((s00, s01, s02, s03), (s10, s11, s12, s13), (s20, s21, s22, s23), (s30, s31, s32, s33))
+            for i in range(4):
+                for j in range(4):
+                    gram_DD[a + i, b + j] += tile[i][j]
 
 
 @numba.njit(cache=True, parallel=True)
-def _gram_blocks(vectors_ND: FloatArray, size: int, gram_MDD: FloatArray) -> None:  # pragma: no cover
-    for block in numba.prange(len(gram_MDD)):
-        _add_gram(vectors_ND[block * size : (block + 1) * size], gram_MDD[block])
+def _gram_parts(vectors_ND: FloatArray, size: int, gram_MDD: FloatArray) -> None:  # pragma: no cover
+    for part in numba.prange(len(gram_MDD)):
+        block_DN = np.zeros((gram_MDD.shape[1], _BLOCK + _PAD), dtype=np.float32)
+        for start in range(part * size, min((part + 1) * size, len(vectors_ND)), _BLOCK):
+            _add_gram(vectors_ND[start : start + _BLOCK], block_DN, gram_MDD[part])
+
+
+def principal_axes(vectors_ND: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The orthonormal axes along which YᵀY is diagonal, widest first.
+
+    BLAS would add in an order that changes with the number of threads; here the parts are fixed by the shape.
+
+    Returns:
+        axes_DD, one axis a column, and energy_D: the diagonal, Σ (y·axis)² over the vectors.
+    """
+    num_vectors, dim = vectors_ND.shape
+    size = _BLOCK * -(-num_vectors // (_BLOCK * _MAX_PARTS))
+    padded_dim = -(-dim // 4) * 4
+    gram_MDD = np.zeros((-(-num_vectors // size), padded_dim, padded_dim), dtype=np.float32)
+    _gram_parts(vectors_ND, size, gram_MDD)
+    gram_DD: DoubleArray = gram_MDD.sum(axis=0, dtype=np.float64)[:dim, :dim]
+    energy_D, axes_DD = np.linalg.eigh(gram_DD, UPLO="U")
+    return (
+        np.ascontiguousarray(axes_DD[:, ::-1], dtype=np.float32),
+        np.maximum(energy_D[::-1], 0.0).astype(np.float32),
+    )
 
 
 @numba.njit(cache=True, fastmath={"contract"}, nogil=True)
@@ -54,51 +89,40 @@ def _turn_rows(vectors_ND: FloatArray, axes_DD: FloatArray, turned_ND: FloatArra
     num_vectors, dim = vectors_ND.shape
     whole = dim // 4 * 4
     for n in range(num_vectors):
-        turned_D = turned_ND[n]
+        vector_D, turned_D = vectors_ND[n], turned_ND[n]
         turned_D[:] = 0.0
         for a in range(0, whole, 4):
-            s0, s1, s2, s3 = vectors_ND[n, a], vectors_ND[n, a + 1], vectors_ND[n, a + 2], vectors_ND[n, a + 3]
+            x0, x1, x2, x3 = vector_D[a], vector_D[a + 1], vector_D[a + 2], vector_D[a + 3]
+            axis0, axis1, axis2, axis3 = axes_DD[a], axes_DD[a + 1], axes_DD[a + 2], axes_DD[a + 3]
             for d in range(dim):
-                turned_D[d] += (
-                    s0 * axes_DD[a, d] + s1 * axes_DD[a + 1, d] + s2 * axes_DD[a + 2, d] + s3 * axes_DD[a + 3, d]
-                )
+                turned_D[d] += x0 * axis0[d] + x1 * axis1[d] + x2 * axis2[d] + x3 * axis3[d]
         for a in range(whole, dim):
             for d in range(dim):
-                turned_D[d] += vectors_ND[n, a] * axes_DD[a, d]
+                turned_D[d] += vector_D[a] * axes_DD[a, d]
 
 
 @numba.njit(cache=True, parallel=True)
-def _turn_blocks(
-    vectors_ND: FloatArray, axes_DD: FloatArray, size: int, turned_ND: FloatArray
-) -> None:  # pragma: no cover
-    for block in numba.prange((len(vectors_ND) + size - 1) // size):
-        rows = slice(block * size, (block + 1) * size)
+def _turn_blocks(vectors_ND: FloatArray, axes_DD: FloatArray, turned_ND: FloatArray) -> None:  # pragma: no cover
+    for block in numba.prange((len(vectors_ND) + _BLOCK - 1) // _BLOCK):
+        rows = slice(block * _BLOCK, (block + 1) * _BLOCK)
         _turn_rows(vectors_ND[rows], axes_DD, turned_ND[rows])
 
 
 def turned(vectors_ND: FloatArray, axes_DD: FloatArray) -> FloatArray:
-    """vectors_ND @ axes_DD."""
+    """vectors_ND @ axes_DD, added in an order that does not change with the number of threads."""
     turned_ND = np.empty_like(vectors_ND)
-    _turn_blocks(vectors_ND, axes_DD, _MIN_BLOCK, turned_ND)
+    _turn_blocks(vectors_ND, axes_DD, turned_ND)
     return turned_ND
 
 
-def principal_axes(vectors_ND: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The orthonormal axes along which YᵀY is diagonal, widest first.
+class _Scratch(NamedTuple):
+    """What a thread needs to solve a row."""
 
-    Returns:
-        axes_DD, one axis a column, and energy_D: the diagonal, Σ (y·axis)² over the vectors.
-    """
-    num_vectors, dim = vectors_ND.shape
-    size = max(_MIN_BLOCK, -(-num_vectors // _MAX_BLOCKS))
-    gram_MDD = np.zeros((-(-num_vectors // size), dim, dim), dtype=np.float32)
-    _gram_blocks(vectors_ND, size, gram_MDD)
-    gram_DD: DoubleArray = gram_MDD.sum(axis=0, dtype=np.float64)
-    energy_D, axes_DD = np.linalg.eigh(gram_DD, UPLO="U")
-    return (
-        np.ascontiguousarray(axes_DD[:, ::-1], dtype=np.float32),
-        np.maximum(energy_D[::-1], 0.0).astype(np.float32),
-    )
+    diagonal_D: FloatArray
+    inverse_D: FloatArray
+    residual_D: FloatArray
+    direction_D: FloatArray
+    image_D: FloatArray
 
 
 @numba.njit(cache=True, fastmath=_FAST, nogil=True)
@@ -141,22 +165,21 @@ def _add_events(
 def _solve_row(
     vectors_HD: FloatArray,
     weight_H: FloatArray,
-    diagonal_D: FloatArray,
     steps: int,
     tolerance: np.float32,
+    scratch: _Scratch,
     x_D: FloatArray,
-    residual_D: FloatArray,
-    direction_D: FloatArray,
-    image_D: FloatArray,
 ) -> None:  # pragma: no cover
     """Conjugate gradients on (diag + Σ w y yᵀ) x = Σ w y from x_D, preconditioned with the diagonal."""
+    diagonal_D, inverse_D, residual_D, direction_D, image_D = scratch
     dim = len(x_D)
     for d in range(dim):
+        inverse_D[d] = np.float32(1.0) / diagonal_D[d]
         residual_D[d] = -diagonal_D[d] * x_D[d]
     _add_events(vectors_HD, weight_H, x_D, np.float32(1.0), np.float32(-1.0), residual_D)
     error = np.float32(0.0)
     for d in range(dim):
-        direction_D[d] = residual_D[d] / diagonal_D[d]
+        direction_D[d] = inverse_D[d] * residual_D[d]
         error += residual_D[d] * direction_D[d]
     target = tolerance * tolerance * error
     for _ in range(steps):
@@ -173,9 +196,10 @@ def _solve_row(
         for d in range(dim):
             x_D[d] += length * direction_D[d]
             residual_D[d] -= length * image_D[d]
-            error += residual_D[d] * residual_D[d] / diagonal_D[d]
+            error += inverse_D[d] * residual_D[d] * residual_D[d]
+        momentum = error / previous
         for d in range(dim):
-            direction_D[d] = residual_D[d] / diagonal_D[d] + error / previous * direction_D[d]
+            direction_D[d] = inverse_D[d] * residual_D[d] + momentum * direction_D[d]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -196,7 +220,13 @@ def _solve_every(
     for b in range(first, num_rows, stride):
         longest = max(longest, events.indptr[b + 1] - events.indptr[b])
     gathered_HD = np.empty((longest, dim), dtype=np.float32)
-    scratch_4D = np.empty((4, dim), dtype=np.float32)
+    scratch = _Scratch(
+        np.empty(dim, dtype=np.float32),
+        np.empty(dim, dtype=np.float32),
+        np.empty(dim, dtype=np.float32),
+        np.empty(dim, dtype=np.float32),
+        np.empty(dim, dtype=np.float32),
+    )
     for b in range(first, num_rows, stride):
         start, stop = events.indptr[b], events.indptr[b + 1]
         if start == stop:
@@ -204,19 +234,12 @@ def _solve_every(
             continue
         # Gathered once, the vectors of a row stream from the cache in every step.
         for n in range(start, stop):
-            gathered_HD[n - start] = vectors_ND[events.indices[n]]
-        scratch_4D[0] = variance_D + ridge_B[b]
-        _solve_row(
-            gathered_HD[: stop - start],
-            events.data[start:stop],
-            scratch_4D[0],
-            steps,
-            tolerance,
-            x_BD[b],
-            scratch_4D[1],
-            scratch_4D[2],
-            scratch_4D[3],
-        )
+            vector_D, gathered_D = vectors_ND[events.indices[n]], gathered_HD[n - start]
+            for d in range(dim):
+                gathered_D[d] = vector_D[d]
+        for d in range(dim):
+            scratch.diagonal_D[d] = variance_D[d] + ridge_B[b]
+        _solve_row(gathered_HD[: stop - start], events.data[start:stop], steps, tolerance, scratch, x_BD[b])
 
 
 @numba.njit(cache=True, parallel=True)

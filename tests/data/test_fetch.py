@@ -85,11 +85,11 @@ def half_fetched(target: Path, tag: str = '"v1"') -> Path:
 
 
 def test_the_file_arrives_and_nothing_else_stays(publisher, tmp_path):
-    told: list[tuple[str, int, int | None]] = []
+    told: list[tuple[int, int | None]] = []
     fetch(publisher.url, tmp_path / "file.bin", md5=MD5, progress=lambda *step: told.append(step))
     assert (tmp_path / "file.bin").read_bytes() == CONTENT
     assert [path.name for path in tmp_path.iterdir()] == ["file.bin"]
-    assert told[-1] == ("file.bin", len(CONTENT), len(CONTENT))
+    assert told[-1] == (len(CONTENT), len(CONTENT))
 
 
 def test_a_cut_connection_is_taken_up_where_it_broke(publisher, tmp_path):

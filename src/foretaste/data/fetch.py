@@ -11,15 +11,15 @@ from urllib.request import Request, urlopen
 
 from foretaste.errors import DataError
 
-Progress = Callable[[str, int, int | None], None]
-"""Called with (file name, bytes done, bytes in all or None where the server does not say)."""
+Progress = Callable[[int, int | None], None]
+"""Called with (bytes done, bytes in all or None where the server does not say) of a file."""
 
 _BLOCK_BYTES = 1 << 18
 _TIMEOUT_SECONDS = 30
 _NOT_FOUND, _RANGE_NOT_SATISFIABLE = 404, 416
 
 
-def no_progress(name: str, done: int, total: int | None) -> None:
+def no_progress(done: int, total: int | None) -> None:
     """Report nothing."""
 
 
@@ -42,7 +42,7 @@ def fetch(url: str, target: Path, *, md5: str = "", progress: Progress = no_prog
     part = target.with_name(f"{target.name}.part")
     held, is_complete = _size(part), False
     while not is_complete:
-        is_complete = _continue(url, part, target.name, progress)
+        is_complete = _continue(url, part, progress)
         if not is_complete and _size(part) <= held:
             raise DataError(
                 f"{url}: the connection broke off after {held:,} bytes; run the same command again to resume"
@@ -75,7 +75,7 @@ def file_md5(path: Path) -> str:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
-def _continue(url: str, part: Path, name: str, progress: Progress) -> bool:
+def _continue(url: str, part: Path, progress: Progress) -> bool:
     """Add to `part` what the server sends; True once it is all there."""
     known_as = _validator_file(part)
     offset = _size(part) if known_as.exists() else 0
@@ -85,7 +85,7 @@ def _continue(url: str, part: Path, name: str, progress: Progress) -> bool:
     except HTTPError as error:
         if error.code == _RANGE_NOT_SATISFIABLE:
             part.unlink()
-            return _continue(url, part, name, progress)
+            return _continue(url, part, progress)
         moved = "; the file has moved or the address is wrong" if error.code == _NOT_FOUND else ""
         raise DataError(f"{url}: the server answered {error.code} {error.reason}{moved}") from error
     with response:
@@ -100,7 +100,7 @@ def _continue(url: str, part: Path, name: str, progress: Progress) -> bool:
             while block := _read(response):
                 file.write(block)
                 done += len(block)
-                progress(name, done, total)
+                progress(done, total)
     return done == total if total is not None else block is not None
 
 

@@ -19,12 +19,15 @@ import numpy as np
 from scipy import sparse
 
 from foretaste.arrays import DoubleArray, FloatArray
+from foretaste.models.read_only import read_only
 from foretaste.models.sparse_rows import Rows, rows_of
 
 _FAST = {"contract", "reassoc", "nsz", "nnan", "ninf"}
 _BLOCK = 512
 """Vectors that a thread takes at a time."""
 _MAX_PARTS = 256
+_NOTHING = np.float32(1e-30)
+"""A squared residual this small is done, before its quotients underflow."""
 _PAD = 16
 """Floats between the rows of a block, so that rows of a power of two do not share the same lines of the cache."""
 
@@ -181,7 +184,7 @@ def _solve_row(
     for d in range(dim):
         direction_D[d] = inverse_D[d] * residual_D[d]
         error += residual_D[d] * direction_D[d]
-    target = tolerance * tolerance * error
+    target = max(tolerance * tolerance * error, _NOTHING)
     for _ in range(steps):
         if error <= target:
             return
@@ -204,7 +207,7 @@ def _solve_row(
 
 @numba.njit(cache=True, nogil=True)
 def _solve_every(
-    first: int,
+    first: np.int64,
     stride: int,
     events: Rows,
     vectors_ND: FloatArray,
@@ -278,9 +281,9 @@ def solve_rows(
         steps: conjugate gradient steps at most.
         tolerance: stop once the residual has shrunk to this share of the first.
     """
-    problem = (rows_of(events_BN), vectors_ND, variance_D, ridge_B, steps, np.float32(tolerance), x_BD)
+    known = (rows_of(events_BN), read_only(vectors_ND), read_only(variance_D), read_only(ridge_B))
     # A single row stays on the calling thread: servers call from many, and waking a pool costs more than it saves.
     if len(x_BD) == 1:
-        _solve_every(0, 1, *problem)
+        _solve_every(np.int64(0), 1, *known, steps, np.float32(tolerance), x_BD)
     else:
-        _solve_parallel(numba.get_num_threads(), *problem)
+        _solve_parallel(numba.get_num_threads(), *known, steps, np.float32(tolerance), x_BD)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from foretaste.arrays import FloatArray, IntArray
+from foretaste.models.read_only import read_only
 from foretaste.models.sparse_rows import Rows, rows_of
 
 _TILE = 2048
@@ -54,7 +55,7 @@ def dense_product(history_BI: sparse.csr_array, matrix_II: FloatArray) -> FloatA
     """scores_BI = history_BI @ matrix_II, the matrix dense and float32."""
     scores_BI = np.empty((history_BI.shape[0], matrix_II.shape[1]), dtype=np.float32)
     # A single query stays on the calling thread: servers call from many, and waking a pool costs more than it saves.
-    (_dense_serial if len(scores_BI) == 1 else _dense_parallel)(rows_of(history_BI), matrix_II, scores_BI)
+    (_dense_serial if len(scores_BI) == 1 else _dense_parallel)(rows_of(history_BI), read_only(matrix_II), scores_BI)
     return scores_BI
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from foretaste.arrays import FloatArray, IntArray, LongArray
+from foretaste.models.read_only import read_only
 
 
 class Rows(NamedTuple):
@@ -17,9 +18,9 @@ class Rows(NamedTuple):
 
 
 def rows_of(matrix: sparse.csr_array) -> Rows:
-    """The arrays of a matrix, copied only where their type has to change."""
+    """The arrays of a matrix, read-only, copied only where their type has to change."""
     return Rows(
-        matrix.indptr.astype(np.int64, copy=False),
-        matrix.indices.astype(np.int32, copy=False),
-        matrix.data.astype(np.float32, copy=False),
+        read_only(matrix.indptr.astype(np.int64, copy=False)),
+        read_only(matrix.indices.astype(np.int32, copy=False)),
+        read_only(matrix.data.astype(np.float32, copy=False)),
     )

@@ -13,6 +13,8 @@ from scipy import sparse
 
 from foretaste.arrays import EMPTY_SLOT, BoolArray, FloatArray, IntArray, LongArray
 from foretaste.models.protocol import TopK
+from foretaste.models.read_only import read_only
+from foretaste.models.sparse_rows import rows_of
 
 _CHUNK = 64
 """Scores whose maximum is compared at once with the worst score still held."""
@@ -125,17 +127,19 @@ def rank(
     """
     num_queries, num_items = scores_BI.shape
     marks = _Marks(
-        np.zeros(num_items, dtype=bool) if eligible_I is None else ~eligible_I,
+        read_only(np.zeros(num_items, dtype=bool) if eligible_I is None else ~eligible_I),
         *_rows_of(exclude_BI, num_queries),
         *_rows_of(disfavour_BI, num_queries),
     )
     item_BK = np.empty((num_queries, k), dtype=np.int32)
     score_BK = np.empty((num_queries, k), dtype=np.float32)
+    scores_BI = read_only(np.ascontiguousarray(scores_BI))
     (_rank_serial if num_queries == 1 else _rank_parallel)(scores_BI, marks, item_BK, score_BK)
     return TopK(item_BK, score_BK)
 
 
 def _rows_of(matrix_BI: sparse.csr_array | None, num_queries: int) -> tuple[LongArray, IntArray]:
     if matrix_BI is None:
-        return np.zeros(num_queries + 1, dtype=np.int64), np.zeros(0, dtype=np.int32)
-    return matrix_BI.indptr.astype(np.int64, copy=False), matrix_BI.indices.astype(np.int32, copy=False)
+        return read_only(np.zeros(num_queries + 1, dtype=np.int64)), read_only(np.zeros(0, dtype=np.int32))
+    rows = rows_of(matrix_BI)
+    return rows.indptr, rows.indices

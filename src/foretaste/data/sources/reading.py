@@ -1,0 +1,177 @@
+"""From a file to a lazy frame of events.
+
+A sound file is scanned by polars: one pass over it finds that nothing is wrong, and the frame reads it again when it
+is needed. Only a file in which something is wrong is read line by line, which takes longer and loses nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from foretaste.data.raw import Note
+from foretaste.data.schemas import INTERACTION_COLUMNS, ITEM_ID, RATING, TIMESTAMP, USER_ID
+from foretaste.data.sources.columns import match_columns
+from foretaste.data.sources.delimited import Encoding, open_delimited
+from foretaste.data.sources.json_lines import open_json_lines
+from foretaste.data.sources.parquet import open_parquet
+from foretaste.data.sources.tabular import Table, read_exactly, sample, scan_with_faults
+from foretaste.data.sources.timestamps import UNITS, iso_format, num_by_unit, parsed, to_seconds, unit_of
+from foretaste.data.validate import (
+    FAULT,
+    LINE,
+    OTHER_UNIT,
+    TEXT,
+    BadRows,
+    Check,
+    event_checks,
+    first_fault,
+    is_bad,
+    reject,
+)
+from foretaste.errors import DataError
+
+JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
+PARQUET_SUFFIXES = (".parquet", ".pq")
+
+
+@dataclass(frozen=True)
+class Events:
+    """The events of a file under canonical names."""
+
+    frame: pl.LazyFrame
+    notes: tuple[Note, ...]
+    rows_read: int
+    """Rows of the file, rejected ones included."""
+
+
+def open_table(
+    path: Path,
+    scratch: Path,
+    separator: str | None = None,
+    has_names: bool = True,
+    names: Sequence[str] | None = None,
+    encoding: Encoding = "utf-8",
+) -> Table:
+    """The table in a plain file; its suffix tells JSON lines and Parquet from separated text.
+
+    Raises:
+        DataError: the file is empty or not of its format.
+    """
+    if path.suffix in JSON_SUFFIXES:
+        return open_json_lines(path)
+    if path.suffix in PARQUET_SUFFIXES:
+        return open_parquet(path)
+    return open_delimited(path, scratch, separator, has_names, names, encoding)
+
+
+def read_events(
+    table: Table, bad_rows: BadRows, scratch: Path, mapping: Mapping[str, str | int] | None = None
+) -> Events:
+    """The events of a table: ids as strings, rating Float32, timestamp Int64 UTC seconds, in the order of the file.
+
+    Args:
+        table: the file.
+        bad_rows: what becomes of rows that cannot be read.
+        scratch: folder that outlives the frame; rows of a damaged file are parked in it.
+        mapping: canonical name → the file's column, by name or position; the rest is recognised.
+
+    Raises:
+        DataError: a column is missing, there are no rows, or more bad ones than `bad_rows` allows.
+    """
+    layout = _layout(table, mapping)
+    events = _typed(scan_with_faults(table, layout.types), layout)
+    try:
+        survey = _survey(events, layout.checks)
+        is_sound = survey.num_rows > 0 and survey.num_bad == 0 and len(survey.units) <= 1
+    except pl.exceptions.PolarsError:
+        is_sound = False
+    notes: tuple[Note, ...] = ()
+    if not is_sound:
+        events = _typed(read_exactly(table, list(layout.columns.values()), scratch), layout, LINE, TEXT)
+        survey = _survey(events, layout.checks)
+        if survey.num_rows == 0:
+            raise DataError(f"{table.name} has no rows" + (" below its header" if table.has_names else ""))
+        checks = layout.checks
+        if len(survey.units) > 1:
+            usual = list(UNITS).index(survey.units[0])
+            checks = [*checks, Check(OTHER_UNIT, unit_of(pl.col(TIMESTAMP)) != usual)]
+        events = events.with_columns(pl.coalesce(FAULT, first_fault(checks)).alias(FAULT))
+        notes = reject(events, table.name, bad_rows)
+        events = events.filter(pl.col(FAULT).is_null())
+    events = events.select(list(layout.columns))
+    if survey.num_padded:
+        events = events.with_columns(pl.col(USER_ID, ITEM_ID).str.strip_chars())
+    if survey.units and survey.units[0] != "seconds":
+        events = events.with_columns(to_seconds(survey.units[0]))
+        remark = f"timestamps of {table.name} are {survey.units[0]}: converted to seconds"
+        notes = (*notes, Note(remark, survey.num_rows, drops_events=False))
+    return Events(events, notes, survey.num_rows)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How the columns of a file become ours."""
+
+    columns: dict[str, str]
+    """Canonical name → the file's column."""
+    types: dict[str, pl.DataType]
+    """The file's column → type, where polars can parse it while scanning."""
+    iso: str | None
+    """Format of the timestamps where they are dates."""
+    checks: list[Check]
+
+
+def _layout(table: Table, mapping: Mapping[str, str | int] | None) -> _Layout:
+    columns = match_columns(table, INTERACTION_COLUMNS, mapping)
+    types: dict[str, pl.DataType] = {}
+    if RATING in columns:
+        types[columns[RATING]] = pl.Float32()
+    iso = None
+    if TIMESTAMP in columns:
+        times = sample(table, columns[TIMESTAMP])
+        iso = iso_format(times)
+        if all(time.removeprefix("-").isdecimal() for time in times):
+            types[columns[TIMESTAMP]] = pl.Int64()
+    return _Layout(columns, types, iso, event_checks(columns, columns if table.has_names else {}))
+
+
+def _typed(frame: pl.LazyFrame, layout: _Layout, *keep: str) -> pl.LazyFrame:
+    """FAULT, `keep`, and the columns under canonical names; what is still text becomes numbers."""
+    schema = frame.collect_schema()
+    typed = {name: pl.col(column) for name, column in layout.columns.items()}
+    if RATING in typed and schema[layout.columns[RATING]] == pl.String:
+        typed[RATING] = typed[RATING].str.strip_chars().cast(pl.Float32, strict=False)
+    if TIMESTAMP in typed and schema[layout.columns[TIMESTAMP]] == pl.String:
+        typed[TIMESTAMP] = parsed(typed[TIMESTAMP], layout.iso)
+    return frame.select(FAULT, *keep, **typed)
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What one pass over the events found."""
+
+    num_rows: int
+    num_bad: int
+    num_padded: int
+    """Rows with white space around an id."""
+    units: tuple[str, ...]
+    """Of the timestamps, the most frequent first."""
+
+
+def _survey(events: pl.LazyFrame, checks: Sequence[Check]) -> _Survey:
+    is_padded = pl.any_horizontal(pl.col(name).str.strip_chars() != pl.col(name) for name in (USER_ID, ITEM_ID))
+    has_times = TIMESTAMP in events.collect_schema()
+    (found,) = (
+        events.select(
+            num_rows=pl.len(),
+            num_bad=(pl.col(FAULT).is_not_null() | is_bad(checks)).sum(),
+            num_padded=is_padded.sum(),
+            **(num_by_unit(pl.col(TIMESTAMP)) if has_times else {}),
+        )
+        .collect(engine="streaming")
+        .to_dicts()
+    )
+    units = sorted((unit for unit in UNITS if found.get(unit)), key=lambda unit: -found[unit])
+    return _Survey(found["num_rows"], found["num_bad"], found["num_padded"], tuple(units))

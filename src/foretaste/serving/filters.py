@@ -146,15 +146,16 @@ def _attribute(dtype: pl.DataType) -> _Attribute | None:
 
 def _checked(name: str, value: FilterScalar | None, kind: _Kind) -> FilterScalar:
     """The value, of the type with which columns of this kind are compared."""
-    if kind is _Kind.FLAG and isinstance(value, bool):
-        return value
-    if kind is _Kind.TEXT and isinstance(value, str):
-        return value
-    if kind is _Kind.NUMBER and isinstance(value, int | float) and not isinstance(value, bool):
-        try:
+    try:
+        if kind is _Kind.FLAG and isinstance(value, bool):
+            return value
+        if kind is _Kind.TEXT and isinstance(value, str):
+            value.encode()  # half a surrogate pair is a str, but no text
+            return value
+        if kind is _Kind.NUMBER and isinstance(value, int | float) and not isinstance(value, bool):
             number = float(value)
-        except OverflowError:
-            number = math.inf
-        if math.isfinite(number):
-            return number
+            if math.isfinite(number):
+                return number
+    except (OverflowError, UnicodeEncodeError):
+        pass
     raise RequestError(f"filter '{name}': expected {kind.value}, found {value!r:.60}.")

@@ -1,0 +1,221 @@
+import json
+
+import pytest
+from fastapi.testclient import TestClient
+
+from foretaste.serving import schemas
+from foretaste.serving.app import create_app
+from foretaste.serving.engine import RecommendRequest
+
+ITEM_FIELDS = {"item_id", "movie_id", "title", "score", "source", "year", "genres", "price", "popularity"}
+
+
+@pytest.fixture
+def client(engine):
+    return TestClient(create_app(engine))
+
+
+def problem(response, status, kind):
+    """The problem of a response, checked for what all problems have."""
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    found = response.json()
+    assert found["type"] == f"urn:foretaste:problem:{kind}"
+    assert found["status"] == status
+    assert found["request_id"] == response.headers["x-request-id"]
+    assert schemas.Problem.model_validate(found, extra="forbid")
+    return found
+
+
+def test_health(client, engine):
+    found = client.get("/health").json()
+    assert found.keys() == schemas.HealthAnswer.model_fields.keys()
+    assert (found["status"], found["model_version"], found["n_users"], found["n_items"]) == (
+        "ok",
+        engine.bundle.id,
+        60,
+        40,
+    )
+
+
+def test_probes(client):
+    assert client.get("/live").json() == {"status": "alive"}
+    assert client.get("/ready").json() == {"status": "ready"}
+
+
+def test_recommend_gives_what_the_engine_gives(client, engine):
+    response = client.post(
+        "/recommend", json={"user_id": "u3", "k": 7, "filters": {"genres": ["War"], "year_min": 1985}}
+    )
+    assert response.status_code == 200
+    found = response.json()
+    assert schemas.RecommendAnswer.model_validate(found)
+    expected = engine.recommend(RecommendRequest("u3", 7, filters=filters))
+    assert [item["item_id"] for item in found["recommendations"]] == [item.item_id for item in expected.items]
+    assert [item["score"] for item in found["recommendations"]] == [item.score for item in expected.items]
+    assert len(found["recommendations"]) == 7
+    for item in found["recommendations"]:
+        assert item.keys() == ITEM_FIELDS
+        assert item["movie_id"] == item["item_id"]
+    assert (found["user_id"], found["model_version"]) == ("u3", engine.bundle.id)
+    assert (found["is_fallback"], found["fallback_reason"]) == (False, None)
+    assert found["request_id"] == response.headers["x-request-id"]
+
+
+def test_the_defaults_are_ten_items_that_are_new_to_the_user(client, world):
+    found = client.post("/recommend", json={"user_id": "u3"}).json()["recommendations"]
+    seen = {f"m{item}" for item in world.interactions.item_N[world.interactions.user_N == 3]}
+    assert len(found) == 10
+    assert not seen & {item["item_id"] for item in found}
+    everything = client.post("/recommend", json={"user_id": "u3", "k": 40, "exclude_seen": False}).json()
+    assert len(everything["recommendations"]) == 40
+
+
+def test_an_unknown_user_gets_popular_items_and_the_reason(client):
+    found = client.post("/recommend", json={"user_id": "nobody", "k": 3}).json()
+    assert found["is_fallback"] is True
+    assert found["fallback_reason"] == "unknown user 'nobody': popular items"
+    popular = client.get("/popular", params={"k": 3}).json()
+    assert found["recommendations"] == popular["recommendations"]
+
+
+def test_history_include_and_exclude_reach_the_engine(client):
+    body = {"user_id": "new", "history": ["m1", "m3"], "include": ["m1", "m5", "m7", "m9"], "exclude": ["m7"]}
+    found = client.post("/recommend", json=body).json()
+    assert {item["item_id"] for item in found["recommendations"]} == {"m5", "m9"}
+    assert found["is_fallback"] is False
+
+
+def test_ids_may_come_as_numbers(client):
+    assert client.post("/recommend", json={"user_id": 196}).json()["user_id"] == "196"
+
+
+@pytest.mark.parametrize("name", ["item_id", "movie_id"])
+def test_similar_takes_the_item_by_either_name(client, engine, name):
+    response = client.post("/similar", json={name: "m6", "k": 4, "filters": {"genres": "War"}})
+    found = response.json()
+    assert schemas.SimilarAnswer.model_validate(found)
+    assert found["item_id"] == found["movie_id"] == "m6"
+    assert found["title"] == "Movie 6"
+    expected = engine.similar("m6", 4, {"genres": "War"}).items
+    assert [item["item_id"] for item in found["similar_items"]] == [item.item_id for item in expected]
+    assert found["similar_items"][0].keys() == ITEM_FIELDS
+    assert found["request_id"] == response.headers["x-request-id"]
+
+
+def test_popular_by_genre(client):
+    response = client.get("/popular", params={"k": 40, "genre": ["War", "Nothing"]})
+    found = response.json()
+    assert schemas.PopularAnswer.model_validate(found)
+    assert found["source"] == "popularity"
+    assert len(found["recommendations"]) == 20
+    assert all("War" in item["genres"] for item in found["recommendations"])
+
+
+def test_an_unknown_item_is_a_404(client):
+    found = problem(client.post("/similar", json={"item_id": "x"}), 404, "unknown-item")
+    assert "unknown item 'x'" in found["detail"]
+
+
+def test_a_filter_that_does_not_fit_is_a_422_that_names_those_that_do(client):
+    found = problem(client.post("/recommend", json={"filters": {"genre": "War"}}), 422, "bad-request")
+    assert "did you mean 'genres'" in found["detail"]
+    problem(client.post("/recommend", json={"filters": {"year": "1990"}}), 422, "bad-request")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/recommend", {"k": 0}, "k"),
+        ("/recommend", {"k": 1001}, "k"),
+        ("/recommend", {"k": 10**30}, "k"),
+        ("/recommend", {"k": "many"}, "k"),
+        ("/recommend", {"user_id": ""}, "user_id"),
+        ("/recommend", {"user_id": "x" * 257}, "user_id"),
+        ("/recommend", {"user_id": ["x"]}, "user_id"),
+        ("/recommend", {"userid": "x"}, "userid"),
+        ("/recommend", {"history": ["m1"] * 1001}, "history"),
+        ("/recommend", {"include": ["m1"] * 10_001}, "include"),
+        ("/recommend", {"filters": {"genres": ["x"] * 1001}}, "filters.genres"),
+        ("/recommend", {"filters": {"genres": "x" * 257}}, "filters.genres"),
+        ("/recommend", {"filters": {f"a{n}": 1 for n in range(33)}}, "filters"),
+        ("/recommend", {"filters": []}, "filters"),
+        ("/similar", {}, "item_id"),
+        ("/similar", {"item_id": "m1", "book_id": "m1"}, "book_id"),
+    ],
+)
+def test_what_is_not_valid_is_a_422_that_names_the_field(client, path, body, field):
+    found = problem(client.post(path, json=body), 422, "invalid-request")
+    assert field in [error["field"] for error in found["errors"]]
+    assert field in found["detail"]
+
+
+@pytest.mark.parametrize("params", [{"k": 0}, {"k": 1001}, {"k": "x"}, {"genre": ["x"] * 33}])
+def test_query_parameters_are_bounded_too(client, params):
+    problem(client.get("/popular", params=params), 422, "invalid-request")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b"\xff",
+        b'{"user_id": "\\ud800"}',
+        b'{"filters": {"\\ud800": 1}}',
+        b'{"filters": {"genres": "\\ud800"}}',
+        b'{"filters": {"genres": [["War"]]}}',
+        b'{"filters": {"genres": {"a": 1}}}',
+        b'{"filters": {"year_min": NaN}}',
+        b'{"filters": {"year_min": 1e999}}',
+        b'{"filters": {"year_min": [1, 2]}}',
+        b'{"filters": {"genres": [null]}}',
+    ],
+)
+def test_odd_bodies_are_refused_not_failures(client, body):
+    response = client.post("/recommend", content=body, headers={"content-type": "application/json"})
+    assert response.status_code in (400, 422)
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_wrong_paths_and_methods_are_problems(client):
+    problem(client.get("/nothing"), 404, "not-found")
+    assert problem(client.get("/recommend"), 405, "method-not-allowed")
+
+
+def test_a_failure_of_ours_tells_nothing_of_the_inside(engine):
+    class Broken(type(engine)):
+        def health(self):
+            raise RuntimeError("the secret")
+
+    client = TestClient(create_app(Broken(engine.bundle)), raise_server_exceptions=False)
+    response = client.get("/health")
+    assert response.status_code == 500
+    assert response.headers["content-type"] == "application/problem+json"
+    assert "secret" not in response.text
+
+
+def test_request_ids_differ(client):
+    assert len({client.get("/health").json()["request_id"] for _ in range(5)}) == 5
+
+
+def test_the_examples_of_the_documentation_run(client):
+    described = client.get("/openapi.json").json()
+    assert client.get("/docs").status_code == 200
+    tried = 0
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            for example in content.get("examples", {}).values():
+                response = client.request(method, path, json=example["value"])
+                assert response.status_code == 200, (path, example, response.text)
+                tried += 1
+    assert tried == 5
+    named = json.dumps(described)
+    assert not any(f'"u{user}"' in named for user in range(60)), "a user of the data is named"
+
+
+def test_the_documentation_names_the_problems(client):
+    described = client.get("/openapi.json").json()["paths"]
+    assert described["/similar"]["post"]["responses"].keys() == {"200", "404", "422"}
+    assert "application/problem+json" in described["/recommend"]["post"]["responses"]["422"]["content"]

@@ -1,0 +1,161 @@
+"""What every model owes to evaluation, bundles and the engine. A new model adds its cases to `CASES`, no test."""
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from foretaste.models.protocol import Embedder, FitContext, Query
+from foretaste.models.registry import MODELS, build, restore
+from foretaste.models.topk import rank
+
+CASES: dict[str, dict[str, dict[str, Any]]] = {
+    "popularity": {"plain": {}, "recency": {"half_life_days": 2}, "genre": {"by_genre": True}},
+    "item_knn": {"cosine": {"neighbors": 5, "user_weighting": "none"}, "idf": {"neighbors": 100, "shrinkage": 0}},
+    "ease": {"plain": {"regularization": 10}},
+    "als": {
+        "small": {"embedding_dim": 8, "iterations": 3},
+        "odd": {"embedding_dim": 5, "iterations": 2, "regularization_exponent": 0, "unobserved_weight": 0},
+    },
+}
+EMBEDDERS = ("als",)
+WORLDS = ("tall", "wide", "single user")
+
+
+@dataclass
+class Fitted:
+    name: str
+    config: dict[str, Any]
+    dataset: Any
+    model: Any
+
+    def refit(self, seed):
+        return build(self.name, self.config).fit(self.dataset, FitContext(seed=seed))
+
+    @property
+    def history_UI(self):
+        return self.dataset.interactions.to_csr()
+
+    @property
+    def known(self):
+        return Query(np.arange(self.history_UI.shape[0], dtype=np.int32), self.history_UI)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((name, case, world), id=f"{name}-{case}-{world}")
+        for name, cases in CASES.items()
+        for case in cases
+        for world in WORLDS
+    ],
+)
+def fitted(request, worlds):
+    name, case, world = request.param
+    config = CASES[name][case]
+    return Fitted(name, config, worlds[world], build(name, config).fit(worlds[world], FitContext(seed=1)))
+
+
+def rows_one_at_a_time(model, query):
+    return np.concatenate([model.score(Query(query.user_B[[b]], query.history_BI[[b]])) for b in range(len(query))])
+
+
+def assert_equal_states(one, other):
+    assert one.keys() == other.keys()
+    for name in one:
+        assert one[name].dtype == other[name].dtype, name
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+def test_every_model_has_a_case():
+    assert CASES.keys() == MODELS.keys()
+
+
+def test_fitting_twice_gives_the_same_state(fitted):
+    assert_equal_states(fitted.refit(seed=1).state(), fitted.model.state())
+
+
+def test_another_seed_gives_finite_scores(fitted):
+    assert np.isfinite(fitted.refit(seed=2).score(fitted.known)).all()
+
+
+def test_scores_are_float32_a_row_a_query_and_a_column_an_item(fitted):
+    scores_BI = fitted.model.score(fitted.known)
+    assert scores_BI.dtype == np.float32
+    assert scores_BI.shape == fitted.history_UI.shape
+
+
+def test_a_row_does_not_depend_on_the_batch(fitted):
+    for query in (fitted.known, Query.of_history(fitted.history_UI)):
+        np.testing.assert_array_equal(fitted.model.score(query), rows_one_at_a_time(fitted.model, query))
+
+
+def test_known_and_unknown_users_may_share_a_batch(fitted):
+    known = fitted.known
+    user_B = np.where(np.arange(len(known)) % 2 == 0, known.user_B, -1).astype(np.int32)
+    mixed_BI = fitted.model.score(Query(user_B, known.history_BI))
+    np.testing.assert_array_equal(mixed_BI[::2], fitted.model.score(known)[::2])
+    np.testing.assert_array_equal(mixed_BI[1::2], fitted.model.score(Query.of_history(known.history_BI))[1::2])
+
+
+def test_an_unknown_user_is_scored_by_the_history(fitted):
+    one_event_II = sparse.eye_array(fitted.history_UI.shape[1], dtype=np.float32, format="csr")
+    scores_BI = fitted.model.score(Query.of_history(one_event_II))
+    assert np.isfinite(scores_BI).all()
+    if fitted.name != "popularity" and fitted.history_UI.shape[0] > 1:
+        assert len(np.unique(scores_BI, axis=0)) > 1
+
+
+def test_an_empty_history_is_finite(fitted):
+    nobody = Query.of_history(sparse.csr_array((2, fitted.history_UI.shape[1]), dtype=np.float32))
+    assert np.isfinite(fitted.model.score(nobody)).all()
+
+
+def test_seen_items_never_come_back(fitted):
+    num_items = fitted.history_UI.shape[1]
+    top = rank(fitted.model.score(fitted.known), num_items, exclude_BI=fitted.history_UI)
+    for b, item_K in enumerate(top.item_BK):
+        seen = set(fitted.history_UI[[b]].indices.tolist())
+        assert set(item_K[item_K >= 0].tolist()) == set(range(num_items)) - seen
+
+
+def test_an_item_without_events_is_finite_and_beats_nobody(fitted):
+    scores_BI = fitted.model.score(fitted.known)
+    has_history_B = np.diff(fitted.history_UI.indptr) > 0
+    assert np.isfinite(scores_BI[:, -1]).all()
+    assert (scores_BI[has_history_B, -1] <= scores_BI[has_history_B].max(axis=1)).all()
+
+
+def test_the_state_survives_a_file(fitted):
+    file = io.BytesIO()
+    np.savez(file, **fitted.model.state())
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as archive:
+        state = dict(archive)
+    for array in state.values():
+        array.flags.writeable = False  # a bundle is mapped read-only
+    restored = restore(fitted.name, fitted.model.config.resolved(), state)
+    assert_equal_states(restored.state(), fitted.model.state())
+    for query in (fitted.known, Query.of_history(fitted.history_UI)):
+        np.testing.assert_array_equal(restored.score(query), fitted.model.score(query))
+
+
+def test_an_embedder_scores_by_its_vectors(fitted):
+    assert isinstance(fitted.model, Embedder) == (fitted.name in EMBEDDERS)
+    for query in (fitted.known, Query.of_history(fitted.history_UI)) if fitted.name in EMBEDDERS else ():
+        product_BI = fitted.model.embed_users(query) @ fitted.model.item_embeddings_ID.T
+        np.testing.assert_allclose(fitted.model.score(query), product_BI, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "popularity"])
+def test_a_personal_model_tells_two_tastes_apart(name, worlds):
+    dataset = worlds["tall"]
+    model = build(name, next(iter(CASES[name].values()))).fit(dataset, FitContext())
+    history_BI = sparse.csr_array(np.array([[1, 0, 1, 0, 1, 0], [0, 1, 0, 1, 0, 1]], dtype=np.float32))
+    history_BI.resize(2, 24)
+    top = rank(model.score(Query.of_history(history_BI)), 5, exclude_BI=history_BI)
+    assert (top.item_BK[0] % 2 == 0).sum() >= 4
+    assert (top.item_BK[1] % 2 == 1).sum() >= 4

@@ -1,0 +1,52 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from foretaste.errors import ConfigError
+from foretaste.models.protocol import FitContext
+from foretaste.models.registry import MODELS, build, entry, restore
+from foretaste.settings import Settings
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_name_leads_to_a_config_with_defaults_and_a_model(name):
+    config = entry(name).config_class()()
+    assert isinstance(config, Settings)
+    model = build(name, config)
+    assert type(model) is entry(name).model_class()
+    assert model.config == config
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_hyperparameter_is_explained(name):
+    for key, field in entry(name).config_class().model_fields.items():
+        assert field.description, f"{name}.{key}"
+
+
+def test_a_config_may_be_plain_values():
+    assert build("als", {"embedding_dim": 7}).config.resolved()["embedding_dim"] == 7
+
+
+def test_an_unknown_hyperparameter_is_refused():
+    with pytest.raises(ValidationError, match="embeding_dim"):
+        build("als", {"embeding_dim": 7})
+
+
+def test_an_unknown_model_is_refused_with_the_names_that_exist():
+    with pytest.raises(ConfigError, match=r"unknown model 'asl'; expected one of als, ease, item_knn, popularity"):
+        entry("asl")
+
+
+def test_a_model_is_restored_from_its_config_and_state(dataset_of):
+    model = build("popularity", {}).fit(dataset_of([[1, 0, 2]]), FitContext())
+    restored = restore("popularity", model.config.resolved(), model.state())
+    np.testing.assert_array_equal(restored.state()["popularity"], [1, 0, 2])
+
+
+def test_the_registry_imports_no_model():
+    code = "import sys, foretaste.models.registry; print('foretaste.models.als' in sys.modules, 'torch' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["False", "False"]

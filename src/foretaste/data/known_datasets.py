@@ -164,3 +164,8 @@ _ALL = (
 
 DATASETS: dict[str, KnownDataset] = {dataset.name: dataset for dataset in _ALL}
 """Name → data set."""
+
+
+def licence_of(name: str) -> str:
+    """The terms of the data set of that name, `unknown` if it is not a known one."""
+    return DATASETS[name].licence if name in DATASETS else "unknown"

@@ -44,9 +44,8 @@ def test_probes(client):
 
 
 def test_recommend_gives_what_the_engine_gives(client, engine):
-    response = client.post(
-        "/recommend", json={"user_id": "u3", "k": 7, "filters": {"genres": ["War"], "year_min": 1985}}
-    )
+    filters = {"genres": ["War"], "year_min": 1985}
+    response = client.post("/recommend", json={"user_id": "u3", "k": 7, "filters": filters})
     assert response.status_code == 200
     found = response.json()
     assert schemas.RecommendAnswer.model_validate(found)

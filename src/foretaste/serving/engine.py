@@ -122,6 +122,11 @@ class Engine:
         """The bundle id."""
         return self.bundle.id
 
+    @property
+    def item_noun(self) -> str:
+        """What an item is called in front of people."""
+        return self.bundle.manifest.source.item_noun
+
     def recommend(self, request: RecommendRequest) -> Recommendations:
         """The best items for a user.
 

@@ -34,7 +34,7 @@ CurrentEngine = Annotated[Engine, Depends(current_engine)]
 def router_for(engine: Engine) -> APIRouter:
     """The routes, with field names and examples that fit the data of `engine`."""
     router = APIRouter()
-    noun = engine.bundle.manifest.source.item_noun
+    noun = engine.item_noun
     examples = _Examples(engine)
     similar_body = schemas.similar_body(noun)
 

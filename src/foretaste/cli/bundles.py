@@ -1,0 +1,166 @@
+"""`bundles list|show|verify|promote|rollback|prune`: what is published, and what is live."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from foretaste.cli.output import DEFAULT_STORE, JsonOption, StoreOption, console, example, print_json
+
+if TYPE_CHECKING:
+    from foretaste.artifacts.store import BundleStore
+
+BundleArgument = Annotated[str, typer.Argument(metavar="BUNDLE", help="Id of the bundle.", show_default=False)]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the log of promotions.")]
+_SOME_ID = "20261120-als-3f9c"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(name="bundles", help="What is published, and what is live.", no_args_is_help=True)
+    group.command("list", epilog=example("foretaste bundles list"))(list_bundles)
+    group.command(epilog=example("foretaste bundles show production"))(show)
+    group.command(epilog=example("foretaste bundles verify", "foretaste bundles verify production"))(verify)
+    group.command(epilog=example(f"foretaste bundles promote {_SOME_ID} --reason 'better on new users'"))(promote)
+    group.command(epilog=example("foretaste bundles rollback --reason 'slower than the one before'"))(rollback)
+    group.command(epilog=example("foretaste bundles prune --keep 5"))(prune)
+    app.add_typer(group)
+
+
+def list_bundles(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """Every bundle, oldest first."""
+    listings = _open(store).list()
+    if as_json:
+        fields = (each.manifest.model_dump(mode="json", include=_LISTED) if each.manifest else {} for each in listings)
+        print_json(
+            [
+                {"bundle_id": each.bundle_id, "is_production": each.is_production, "problem": each.problem, **rest}
+                for each, rest in zip(listings, fields, strict=True)
+            ]
+        )
+        return
+    from rich import box
+    from rich.table import Table
+
+    out = console(as_json)
+    if not listings:
+        out.print(f"{store}: no bundle yet; run `foretaste demo` or `foretaste run CONFIG` first.", soft_wrap=True)
+        return
+    table = Table("bundle", "model", "data", "users", "items", "created", "", box=box.SIMPLE_HEAD)
+    for each in listings:
+        note = "production" if each.is_production else ""
+        if each.manifest is None:
+            table.add_row(each.bundle_id, "[red]damaged[/red]", "", "", "", "", note)
+            continue
+        counts = (f"{each.manifest.num_users:,}", f"{each.manifest.num_items:,}")
+        created = each.manifest.created_at[:16].replace("T", " ")
+        table.add_row(each.bundle_id, each.manifest.model, each.manifest.source.name, *counts, created, note)
+    out.print(table)
+
+
+_LISTED = {"model", "created_at", "num_users", "num_items", "source", "metrics", "run_id"}
+
+
+def show(
+    bundle: BundleArgument = "production", store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
+) -> None:
+    """What a bundle says of itself."""
+    from foretaste.artifacts.manifest import Manifest
+
+    manifest = Manifest.read(_open(store).folder(bundle))
+    if as_json:
+        print_json(manifest.model_dump(mode="json"))
+        return
+    from rich.table import Table
+
+    table = Table.grid("", "", padding=(0, 3))
+    for name, value in _described(manifest.model_dump(mode="json", exclude={"files", "digest", "experiment"})):
+        table.add_row(f"[bold]{name}[/bold]", value)
+    console(as_json).print(table)
+
+
+def verify(
+    bundle: Annotated[str | None, typer.Argument(metavar="[BUNDLE]", help="Id; every bundle by default.")] = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Read every file of one or all bundles and compare it with its hash."""
+    opened = _open(store)
+    ids = [opened.folder(bundle).name] if bundle else [each.bundle_id for each in opened.list()]
+    problems = {bundle_id: _problem(opened, bundle_id) for bundle_id in ids}
+    if as_json:
+        print_json([{"bundle_id": bundle_id, "problem": problem} for bundle_id, problem in problems.items()])
+    else:
+        for bundle_id, problem in problems.items():
+            console(as_json).print(f"{bundle_id}   {problem or 'intact'}", soft_wrap=True, markup=False)
+    if any(problems.values()):
+        raise typer.Exit(1)
+
+
+def promote(
+    bundle: BundleArgument, reason: ReasonOption = "", store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
+) -> None:
+    """Make a bundle the live one, after verifying it."""
+    opened = _open(store)
+    before = opened.production_id()
+    opened.promote(bundle, reason)
+    _say_moved(before, opened.production_id(), as_json)
+
+
+def rollback(reason: ReasonOption = "", store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """Make the bundle that was live before the live one again."""
+    opened = _open(store)
+    before = opened.production_id()
+    _say_moved(before, opened.rollback(reason), as_json)
+
+
+def prune(
+    keep: Annotated[int, typer.Option(min=0, help="How many of the newest stay.")] = 5,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete old bundles, but never the live one, the one before it, or a damaged one."""
+    deleted = list(_open(store).prune(keep))
+    if as_json:
+        print_json({"deleted": deleted})
+        return
+    for bundle_id in deleted:
+        console(as_json).print(f"deleted  {bundle_id}", markup=False)
+    if not deleted:
+        console(as_json).print("nothing to delete")
+
+
+def _open(store: Path) -> "BundleStore":
+    from foretaste.artifacts.store import BundleStore
+
+    return BundleStore(store)
+
+
+def _problem(store: "BundleStore", bundle_id: str) -> str | None:
+    from foretaste.errors import ArtifactError
+
+    try:
+        store.open(bundle_id)
+    except ArtifactError as error:
+        return str(error)
+    return None
+
+
+def _say_moved(before: str | None, after: str | None, as_json: bool) -> None:
+    if as_json:
+        print_json({"from": before, "to": after})
+    else:
+        console(as_json).print(f"production  {before or 'nothing'} → {after}", soft_wrap=True, markup=False)
+
+
+def _described(fields: dict[str, Any], path: str = "") -> list[tuple[str, str]]:
+    """Nested fields as rows: dotted names, and values as text."""
+    from rich.markup import escape
+
+    rows = []
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            rows += _described(value, f"{path}{name}.")
+        else:
+            rows.append((escape(f"{path}{name}"), escape("" if value is None else str(value))))
+    return rows

@@ -1,0 +1,234 @@
+"""`recommend`, `similar`, `serve`: from a bundle to answers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from foretaste.cli.output import DEFAULT_STORE, JsonOption, StoreOption, console, example, note_console, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from foretaste.serving.engine import Engine, ScoredItem
+    from foretaste.serving.filters import FilterValue
+    from foretaste.serving.settings import ServingConfig
+
+BundleOption = Annotated[str, typer.Option("--bundle", help="Id of the bundle, or production.")]
+CountOption = Annotated[int, typer.Option("--k", "-k", min=1, max=1000, help="How many items.")]
+GenreOption = Annotated[list[str] | None, typer.Option("--genre", help="Only items of any of these.")]
+YearMinOption = Annotated[int | None, typer.Option(help="Only items of this year or later.")]
+YearMaxOption = Annotated[int | None, typer.Option(help="Only items of this year or earlier.")]
+FilterOption = Annotated[
+    list[str] | None,
+    typer.Option("--filter", metavar="ATTRIBUTE=VALUE", help="Any attribute of the catalogue, as in price_max=20."),
+]
+_HISTORY_SHOWN = 5
+_TITLES_SHOWN = 5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(
+        epilog=example(
+            "foretaste recommend --user 196",
+            "foretaste recommend --user 196 -k 5 --genre Comedy --year-min 1990 --json",
+        )
+    )(recommend)
+    app.command(epilog=example("foretaste similar --item 50", 'foretaste similar --title "star wars" -k 5'))(similar)
+    app.command(epilog=example("foretaste serve --port 8000", "foretaste serve --config configs/serving.yaml"))(serve)
+
+
+def recommend(
+    user: Annotated[str, typer.Option("--user", help="Id of the user.", show_default=False)],
+    k: CountOption = 10,
+    genre: GenreOption = None,
+    year_min: YearMinOption = None,
+    year_max: YearMaxOption = None,
+    filters: FilterOption = None,
+    history: Annotated[
+        list[str] | None, typer.Option("--history", help="Id of an item that the user has met; can be repeated.")
+    ] = None,
+    include_seen: Annotated[bool, typer.Option("--include-seen", help="Keep what is in the history.")] = False,
+    bundle: BundleOption = "production",
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """The best items for a user."""
+    engine = _open_engine(store, bundle)
+    from foretaste.serving.engine import RecommendRequest
+    from foretaste.serving.rendering import recommendations_json
+
+    answer = engine.recommend(
+        RecommendRequest(
+            user_id=user,
+            k=k,
+            exclude_seen=not include_seen,
+            filters=_filters(genre, year_min, year_max, filters),
+            history=history or (),
+        )
+    )
+    if as_json:
+        print_json(recommendations_json(answer, engine.item_noun))
+        return
+    out = console(as_json)
+    if met := engine.history(user, _HISTORY_SHOWN):
+        out.print(f"[bold]liked last[/bold]  {_escaped(' · '.join(card['title'] for card in met))}")
+    if answer.fallback_reason:
+        out.print(f"[bold]note[/bold]        {_escaped(answer.fallback_reason)}")
+    out.print(_table(f"for user {user}, by {answer.model_version}", answer.items))
+
+
+def similar(
+    item: Annotated[str | None, typer.Option("--item", help="Id of the item.")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="Part of its title, instead of the id.")] = None,
+    k: CountOption = 10,
+    genre: GenreOption = None,
+    year_min: YearMinOption = None,
+    year_max: YearMaxOption = None,
+    filters: FilterOption = None,
+    bundle: BundleOption = "production",
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """The items most like one."""
+    if (item is None) == (title is None):
+        raise typer.BadParameter("give one of them, as in --item 50", param_hint="--item or --title")
+    engine = _open_engine(store, bundle)
+    from foretaste.serving.rendering import similar_json
+
+    item_id = item if item is not None else _item_by_title(engine, title or "")
+    answer = engine.similar(item_id, k, _filters(genre, year_min, year_max, filters))
+    if as_json:
+        print_json(similar_json(answer, engine.item_noun))
+    else:
+        console(as_json).print(_table(f"like {answer.title}, by {answer.model_version}", answer.items))
+
+
+def serve(
+    config: Annotated[Path | None, typer.Option("--config", help="YAML of the service.", show_default=False)] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one.", show_default="8000")] = None,
+    bundle: Annotated[str | None, typer.Option(help="Id of the bundle.", show_default="production")] = None,
+    store: Annotated[Path | None, typer.Option(help="Folder of the bundles.", show_default=str(DEFAULT_STORE))] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config.")
+    ] = None,
+) -> None:
+    """Answer over HTTP, with documentation at /docs; Ctrl-C stops it."""
+    options = {"host": host, "port": port, "bundle": bundle, "store": store}
+    settings = _serving_config(config, overrides or [], options)
+    engine = _open_engine(settings.store, settings.bundle)
+    engine.warm_up()
+    from foretaste.serving.server import listen, run
+
+    with listen(settings.host, settings.port) as listener:
+        address, bound_port = listener.getsockname()[:2]
+        shown = f"[{address}]" if ":" in address else address
+        out = note_console()
+        out.print(f"[bold]serving[/bold]  {engine.model_version}")
+        out.print(
+            f"[bold]at[/bold]       http://{shown}:{bound_port}   ·   documentation at /docs   ·   Ctrl-C stops it"
+        )
+        run(engine, listener)
+
+
+def _serving_config(path: Path | None, overrides: list[str], options: dict[str, Any]) -> "ServingConfig":
+    """The options laid over the file, and the file over the defaults."""
+    from foretaste.config import check, load_config
+    from foretaste.serving.settings import ServingConfig
+
+    given = {name: value for name, value in options.items() if value is not None}
+    base = load_config(path, ServingConfig, overrides) if path else ServingConfig()
+    return check({**base.resolved(), **given}, ServingConfig, where="options")
+
+
+def _open_engine(store: Path, bundle: str) -> "Engine":
+    from foretaste.artifacts.store import BundleStore
+    from foretaste.serving.engine import Engine
+
+    return Engine(BundleStore(store).open(bundle))
+
+
+def _filters(
+    genre: list[str] | None, year_min: int | None, year_max: int | None, others: list[str] | None
+) -> "dict[str, FilterValue]":
+    """The filters of all options together.
+
+    Raises:
+        ConfigError: a `--filter` is not `attribute=value`.
+    """
+    filters: dict[str, FilterValue] = {"genres": genre, "year_min": year_min, "year_max": year_max}
+    for each in others or []:
+        name, value = _parsed(each)
+        filters[name] = value
+    return {name: value for name, value in filters.items() if value is not None}
+
+
+def _parsed(text: str) -> "tuple[str, FilterValue]":
+    import yaml
+
+    from foretaste.errors import ConfigError
+
+    name, equals, value = text.partition("=")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        parsed = None
+    if not (name and equals and isinstance(parsed, bool | int | float | str | list)):
+        raise ConfigError(f"--filter {text}: expected ATTRIBUTE=VALUE, as in price_max=20 or genres=[War,Drama].")
+    return name, parsed
+
+
+def _item_by_title(engine: "Engine", text: str) -> str:
+    """The id of the item that `text` means; what else it could mean goes to stderr.
+
+    Raises:
+        UnknownItemError: no title holds `text`.
+    """
+    from foretaste.errors import UnknownItemError
+
+    found = engine.cards.titles_like(text, limit=_TITLES_SHOWN)
+    if not found:
+        raise UnknownItemError(f"no {engine.item_noun} has '{text}' in its title; try a shorter part of it.")
+    meant = next((card for card in found if card["title"].casefold() == text.casefold()), found[0])
+    others = [f"{card['title']} (--item {card['item_id']})" for card in found if card is not meant]
+    if others:
+        note_console().print(f"'{_escaped(text)}' is taken for {_escaped(meant['title'])}; there is also:")
+        note_console().print("\n".join(f"  {_escaped(other)}" for other in others))
+    return str(meant["item_id"])
+
+
+def _table(title: str, items: "Sequence[ScoredItem]") -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=_escaped(title), title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("", justify="right")
+    table.add_column("item")
+    table.add_column("title")
+    shown = [name for name in ("year", "genres", "author") if any(item.attributes.get(name) for item in items)]
+    for name in (*shown, "score"):
+        table.add_column(name, justify="right" if name in ("year", "score") else "left")
+    for place, item in enumerate(items, start=1):
+        score = f"{item.score:.4g}" if item.source == "model" else f"{item.score:,.0f} events"
+        described = (_shown(item.attributes.get(name)) for name in shown)
+        table.add_row(str(place), _escaped(item.item_id), _escaped(item.title), *described, score)
+    if not items:
+        table.caption = "Nothing is left after the filters."
+    return table
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    return _escaped(", ".join(value) if isinstance(value, list) else str(value))
+
+
+def _escaped(text: str) -> str:
+    """Text as it stands, though it may look like markup."""
+    from rich.markup import escape
+
+    return escape(text)

@@ -16,7 +16,6 @@ import polars as pl
 
 from foretaste.data.raw import RawTables, SourceInfo
 from foretaste.data.schemas import GENRES, ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID, YEAR
-from foretaste.data.sources.synthetic_choices import choose
 from foretaste.data.sources.synthetic_world import (
     AGE_BANDS,
     BEGIN_SECONDS,
@@ -39,6 +38,8 @@ def chunks(config: SyntheticConfig, rows_per_chunk: int = ROWS_PER_CHUNK) -> Ite
     Yields:
         user_id, item_id, rating (1 to 5), timestamp (UTC seconds).
     """
+    from foretaste.data.sources.synthetic_choices import choose  # compiled code is loaded only where rows are made
+
     world = make_world(config)
     user_ids, item_ids, shelf = world.user_ids, world.item_ids, world.shelf()
     offset_U = np.concatenate([[0], np.cumsum(world.num_events_U)])

@@ -41,25 +41,25 @@ class SyntheticConfig(Settings):
     """The built-in world. The same settings always give the same rows."""
 
     source: Literal["synthetic"] = "synthetic"
-    num_users: int = Field(2_000, ge=1)
+    num_users: int = Field(default=2_000, ge=1)
     """Users."""
-    num_items: int = Field(800, ge=12)
+    num_items: int = Field(default=800, ge=12)
     """Items of the catalogue."""
-    num_interactions: int = Field(80_000, ge=1)
+    num_interactions: int = Field(default=80_000, ge=1)
     """Rows of the log; at most a quarter of all pairs of a user and an item."""
-    seed: int = Field(0, ge=0, lt=2**63)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """Seed of everything that is random."""
-    days: int = Field(730, ge=1)
+    days: int = Field(default=730, ge=1)
     """Days that the log covers, from 2023-01-01."""
-    taste_drift: float = Field(0.3, ge=0, le=1)
+    taste_drift: float = Field(default=0.3, ge=0, le=1)
     """One minus the correlation of a user's tastes on the first and on the last day; 0 for tastes that stay."""
-    exposure_bias: float = Field(0.75, ge=0, le=2)
+    exposure_bias: float = Field(default=0.75, ge=0, le=2)
     """Exponent on attention when a slate is drawn: 0 shows all items alike, 1 in proportion to attention."""
-    slate_size: int = Field(40, ge=1)
+    slate_size: int = Field(default=40, ge=1)
     """Items that are shown for each event; the user takes one."""
-    late_user_share: float = Field(0.1, ge=0, le=0.9)
+    late_user_share: float = Field(default=0.1, ge=0, le=0.9)
     """Share of the users that appear only in the last fifth of the days."""
-    late_item_share: float = Field(0.1, ge=0, le=0.9)
+    late_item_share: float = Field(default=0.1, ge=0, le=0.9)
     """Share of the items that are released only in the last fifth of the days."""
 
     @model_validator(mode="after")

@@ -5,11 +5,27 @@ from typing import Annotated, TypeAlias, assert_never
 from pydantic import Field
 
 from foretaste.data.raw import RawTables
-from foretaste.data.sources import goodbooks, movielens, tables
+from foretaste.data.sources import (
+    amazon_books,
+    amazon_reviews,
+    goodbooks,
+    lightgcn,
+    movielens,
+    ncf,
+    synthetic,
+    tables,
+)
 from foretaste.data.validate import BadRows
 
 SourceConfig: TypeAlias = Annotated[
-    goodbooks.GoodbooksConfig | movielens.MovielensConfig | tables.TablesConfig,
+    amazon_books.AmazonBooksConfig
+    | amazon_reviews.AmazonReviewsConfig
+    | goodbooks.GoodbooksConfig
+    | lightgcn.LightGCNConfig
+    | movielens.MovielensConfig
+    | ncf.NCFConfig
+    | synthetic.SyntheticConfig
+    | tables.TablesConfig,
     Field(discriminator="source"),
 ]
 
@@ -22,10 +38,20 @@ def read_source(config: SourceConfig, bad_rows: BadRows = BadRows()) -> RawTable
             allows.
     """
     match config:
+        case amazon_books.AmazonBooksConfig():
+            return amazon_books.read(config, bad_rows)
+        case amazon_reviews.AmazonReviewsConfig():
+            return amazon_reviews.read(config, bad_rows)
         case goodbooks.GoodbooksConfig():
             return goodbooks.read(config, bad_rows)
+        case lightgcn.LightGCNConfig():
+            return lightgcn.read(config, bad_rows)
         case movielens.MovielensConfig():
             return movielens.read(config, bad_rows)
+        case ncf.NCFConfig():
+            return ncf.read(config, bad_rows)
+        case synthetic.SyntheticConfig():
+            return synthetic.read(config)
         case tables.TablesConfig():
             return tables.read(config, bad_rows)
         case _:

@@ -102,7 +102,8 @@ def _list(value: str, separator: str) -> list[str]:
     parts = value.split(separator)
     if value.startswith("["):
         try:
-            parts = [str(part) for part in ast.literal_eval(value)]
+            entries = ast.literal_eval(value)
+            parts = [str(part) for entry in entries for part in (entry if isinstance(entry, list) else [entry])]
         except (ValueError, SyntaxError):
             parts = value.strip("[]").split(",")
     stripped = (part.strip() for part in parts)

@@ -11,7 +11,7 @@ from foretaste.errors import DataError
 
 
 def read_lines(path: Path, checks: Sequence[Check], bad_rows: BadRows) -> tuple[pl.DataFrame, tuple[Note, ...]]:
-    """LINE and TEXT of each line that is not blank and that none of `checks` (on TEXT) disqualifies.
+    """TEXT of each line that is not blank and that none of `checks` (on TEXT) disqualifies.
 
     Raises:
         DataError: there is no line, or more are bad than `bad_rows` allows.
@@ -24,4 +24,4 @@ def read_lines(path: Path, checks: Sequence[Check], bad_rows: BadRows) -> tuple[
     lines = lines.with_columns(first_fault(checks).alias(FAULT))
     # How many events a bad line would have held is not known, so they do not count among those that were read.
     notes = reject(lines.lazy(), path.name, bad_rows, are_events=False)
-    return lines.filter(pl.col(FAULT).is_null()).select(LINE, TEXT), notes
+    return lines.filter(pl.col(FAULT).is_null()).select(TEXT), notes

@@ -34,7 +34,7 @@ def scores(row=(6, 5, 4, 3, 2, 1)):
     return np.tile(np.array(row, dtype=np.float32), (NUM_USERS, 1))
 
 
-CONFIG = EvaluationConfig(cutoffs=(2, 3))
+CONFIG = EvaluationConfig(cutoffs=(2, 3), select_by="ndcg@2")
 
 
 def test_seen_items_make_room_for_the_next():
@@ -62,7 +62,7 @@ def test_a_cold_user_is_answered_by_popularity_and_counted():
 
 def test_given_negatives_are_the_only_rivals_and_a_negative_that_is_relevant_is_no_rival():
     held_out, negatives = events((0, 2)), events((0, 4), (0, 5), (0, 2))
-    config = EvaluationConfig(cutoffs=(1,), candidates="given")
+    config = EvaluationConfig(cutoffs=(1,), select_by="ndcg@1", candidates="given")
     evaluation = evaluate(Fixed(scores()), events((0, 1)), held_out, config, negatives)
     assert evaluation.top.item_BK.tolist() == [[2]]
     assert evaluation.values["hit_rate@1"].tolist() == [1]
@@ -79,7 +79,7 @@ def test_nothing_to_judge_by_is_refused():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"cutoffs": []}, {"cutoffs": [0]}, {"metrics": ["ndgc"]}, {"select_by": "ndcg"}, {"select_by": "x@5"}]
+    "wrong", [{"cutoffs": []}, {"cutoffs": [0]}, {"metrics": ["ndgc"]}, {"select_by": "ndcg"}, {"select_by": "ndcg@7"}]
 )
 def test_a_config_that_cannot_be_measured_is_refused(wrong):
     with pytest.raises(ValidationError):

@@ -1,5 +1,6 @@
 """Into train, valid and test: by global time, leave-last-out, random per user, or as given."""
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal, TypeAlias
 
@@ -123,6 +124,46 @@ def known_to(train: Interactions, part: Interactions) -> BoolArray:
     """True for the events of `part` whose user and item both have events in `train`."""
     known: BoolArray = (train.user_counts() > 0)[part.user_N] & (train.item_counts() > 0)[part.item_N]
     return known
+
+
+@dataclass(frozen=True)
+class PartSummary:
+    """What a part of a split holds, and how much of it train cannot know."""
+
+    events: int
+    users: int
+    first: str | None
+    """UTC day of the oldest event; None for data without timestamps."""
+    last: str | None
+    unknown_events: int
+    """Events whose user or item has none in train."""
+    unknown_users: int
+    """Users without an event in train."""
+    unknown_items: int
+    """Items without an event in train."""
+
+
+def summarise(result: Split) -> dict[str, PartSummary]:
+    """Part → what it holds; valid is absent where the split has none."""
+    parts = {"train": result.train, "valid": result.valid, "test": result.test}
+    return {name: _summary(result.train, part) for name, part in parts.items() if part is not None}
+
+
+def _summary(train: Interactions, part: Interactions) -> PartSummary:
+    times, has_events_U, has_events_I = part.timestamp_N, part.user_counts() > 0, part.item_counts() > 0
+    return PartSummary(
+        events=len(part),
+        users=int(has_events_U.sum()),
+        first=None if times is None else _day(times.min()),
+        last=None if times is None else _day(times.max()),
+        unknown_events=int((~known_to(train, part)).sum()),
+        unknown_users=int((has_events_U & (train.user_counts() == 0)).sum()),
+        unknown_items=int((has_events_I & (train.item_counts() == 0)).sum()),
+    )
+
+
+def _day(utc_seconds: int) -> str:
+    return datetime.fromtimestamp(int(utc_seconds), UTC).date().isoformat()
 
 
 def _timestamps(interactions: Interactions, method: str) -> LongArray:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from scipy import sparse
 
 from foretaste.arrays import EMPTY_SLOT, BoolArray, DoubleArray, FloatArray, IntArray
@@ -52,13 +52,12 @@ class EvaluationConfig(Settings):
             raise ValueError("expected at least one cut-off, as in [5, 10, 20]")
         return tuple(sorted(set(cutoffs)))
 
-    @field_validator("select_by")
-    @classmethod
-    def _measured(cls, select_by: str) -> str:
-        name, _, cutoff = select_by.partition("@")
-        if name not in METRICS or not cutoff.isdigit():
-            raise ValueError(f"expected a metric and a cut-off, as in ndcg@10, not '{select_by}'")
-        return select_by
+    @model_validator(mode="after")
+    def _measured(self) -> "EvaluationConfig":
+        measured = [f"{name}@{cutoff}" for cutoff in self.cutoffs for name in self.metrics]
+        if self.select_by not in measured:
+            raise ValueError(f"select_by '{self.select_by}' is not measured; expected one of {', '.join(measured)}")
+        return self
 
 
 @dataclass(frozen=True, eq=False)

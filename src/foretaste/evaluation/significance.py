@@ -28,13 +28,14 @@ def bootstrap(values_BM: DoubleArray, seed: int = 0) -> list[Estimate]:
         seed: equal seeds give equal intervals.
     """
     rng = np.random.default_rng(seed)
-    num_users = len(values_BM)
-    means_RM = np.empty((_RESAMPLES, values_BM.shape[1]))
+    values_MB = np.ascontiguousarray(values_BM.T)
+    num_metrics, num_users = values_MB.shape
+    means_RM = np.empty((_RESAMPLES, num_metrics))
     for resample in range(_RESAMPLES):
         times_B = np.bincount(rng.integers(num_users, size=num_users), minlength=num_users)
-        means_RM[resample] = times_B @ values_BM / num_users
+        means_RM[resample] = values_MB @ times_B.astype(np.float64) / num_users  # BLAS takes no mixed types
     low_M, high_M = np.quantile(means_RM, [0.025, 0.975], axis=0)
-    means_M = [column_B.copy().mean() for column_B in values_BM.T]  # as the mean of one metric alone, to the bit
     return [
-        Estimate(float(mean), float(low), float(high)) for mean, low, high in zip(means_M, low_M, high_M, strict=True)
+        Estimate(float(value_B.mean()), float(low), float(high))
+        for value_B, low, high in zip(values_MB, low_M, high_M, strict=True)
     ]

@@ -27,4 +27,5 @@ def closest_in_history(model: Recommender, history_H: IntArray, item_K: IntArray
         shape=(len(history_H), num_items),
     )
     scores_HK = model.score(Query.of_history(one_each_HI))[:, item_K]
-    return history_H[scores_HK.argmax(axis=0)]
+    closest_K: IntArray = history_H[scores_HK.argmax(axis=0)]
+    return closest_K

@@ -1,0 +1,216 @@
+"""`demo`, `run`, `train`, `evaluate`: from a config to results."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from foretaste.cli.output import (
+    JsonOption,
+    Report,
+    StoreOption,
+    console,
+    example,
+    print_json,
+    progress_bar,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from foretaste.config import ExperimentConfig
+    from foretaste.evaluation.protocol import Evaluation
+    from foretaste.pipelines.run import RunResult
+
+DEFAULT_ARTIFACTS = Path("artifacts")
+
+ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML of the experiment.", show_default=False)]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override a key of the config, as in models.als.embedding_dim=128."
+    ),
+]
+ArtifactsOption = Annotated[Path, typer.Option("--artifacts", help="Folder for bundles and runs.")]
+BadRowsOption = Annotated[
+    str | None,
+    typer.Option("--on-bad-rows", metavar="quarantine|drop|fail", help="What happens to rows that cannot be read."),
+]
+_RUN_CONFIG = "configs/movielens-100k.yaml"
+
+
+class ConsoleNarrator:
+    """Tells each stage as a line, and long ones by a progress bar."""
+
+    def __init__(self, to: "Console") -> None:
+        self._console = to
+
+    def say(self, stage: str, text: str) -> None:
+        """Print the stage and what came out of it."""
+        self._console.print(f"[bold]{stage:<10}[/bold]", text, sep="", soft_wrap=True)
+
+    def progress(self, description: str) -> AbstractContextManager[Report]:
+        """Show a bar while the stage lasts."""
+        return progress_bar(description)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog=example("foretaste demo"))(demo)
+    app.command(epilog=example(f"foretaste run {_RUN_CONFIG}", f"foretaste run {_RUN_CONFIG} --set seed=1 --json"))(run)
+    app.command(epilog=example(f"foretaste train {_RUN_CONFIG} --model als"))(train)
+    app.command(epilog=example(f"foretaste evaluate {_RUN_CONFIG} --bundle production"))(evaluate)
+
+
+def demo(artifacts: ArtifactsOption = DEFAULT_ARTIFACTS, as_json: JsonOption = False) -> None:
+    """From built-in data to recommendations, in under a minute."""
+    from foretaste.pipelines.demo import demo_config, typical_user
+    from foretaste.pipelines.run import run as run_pipeline
+
+    out = console(as_json)
+    config = demo_config()
+    out.print("A small world of people and films, made up for this demo, so that their true tastes are known.\n")
+    result = run_pipeline(config, artifacts, ["foretaste", "demo"], ConsoleNarrator(out))
+    _print_comparison(out, config, result)
+    user_id = typical_user(result)
+    _print_recommendations(out, result, user_id)
+    out.print()
+    _print_next(out, "foretaste serve", f"foretaste recommend --user {user_id}", "README.md")
+    if as_json:
+        print_json(result.to_json())
+
+
+def run(
+    config: ConfigArgument,
+    overrides: SetOption = None,
+    on_bad_rows: BadRowsOption = None,
+    artifacts: ArtifactsOption = DEFAULT_ARTIFACTS,
+    promote: Annotated[bool, typer.Option(help="Make the published bundle the live one.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Prepare, split, train, compare, publish the best and write a report."""
+    loaded = load_experiment(config, overrides, on_bad_rows)
+    from foretaste.pipelines.run import run as run_pipeline
+
+    out = console(as_json)
+    command = ["foretaste", "run", str(config), *_repeated(overrides, on_bad_rows)]
+    result = run_pipeline(loaded, artifacts, command, ConsoleNarrator(out), promote=promote)
+    _print_comparison(out, loaded, result)
+    if as_json:
+        print_json(result.to_json())
+        return
+    at = "" if artifacts == DEFAULT_ARTIFACTS else f" --store {shlex.quote(str(artifacts / 'bundles'))}"
+    user_id = result.divided.prepared.dataset.interactions.users.id(0)
+    _print_next(out, f"foretaste recommend --user {user_id}{at}", f"foretaste serve{at}")
+
+
+def train(
+    config: ConfigArgument,
+    model: Annotated[str | None, typer.Option(help="Label of the model; all of the config by default.")] = None,
+    overrides: SetOption = None,
+    on_bad_rows: BadRowsOption = None,
+    artifacts: ArtifactsOption = DEFAULT_ARTIFACTS,
+    promote: Annotated[bool, typer.Option(help="Make the last bundle the live one.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit models on all events before test and write a bundle of each, without judging them."""
+    loaded = load_experiment(config, overrides, on_bad_rows)
+    from foretaste.pipelines.train import train as train_pipeline
+
+    bundles = train_pipeline(loaded, artifacts, ConsoleNarrator(console(as_json)), label=model, promote=promote)
+    if as_json:
+        print_json({"bundles": [{"model": label, "bundle_id": bundle.id} for label, bundle in bundles.items()]})
+
+
+def evaluate(
+    config: ConfigArgument,
+    bundle: Annotated[str, typer.Option(help="Id of the bundle, or production.")] = "production",
+    overrides: SetOption = None,
+    on_bad_rows: BadRowsOption = None,
+    store: StoreOption = Path("artifacts/bundles"),
+    as_json: JsonOption = False,
+) -> None:
+    """Judge a bundle on the test part of the data that it was trained on."""
+    loaded = load_experiment(config, overrides, on_bad_rows)
+    from foretaste.artifacts.store import BundleStore
+    from foretaste.pipelines.run import metrics_json
+    from foretaste.pipelines.train import evaluate_bundle
+
+    opened = BundleStore(store).open(bundle)
+    evaluation = evaluate_bundle(loaded, opened, ConsoleNarrator(console(as_json)))
+    if as_json:
+        metrics = metrics_json(evaluation)
+        print_json({"bundle_id": opened.id, "users": len(evaluation.user_B), "metrics": metrics})
+    else:
+        _print_table(console(as_json), loaded, [(opened.id, evaluation, None)])
+
+
+def load_experiment(path: Path, overrides: list[str] | None, on_bad_rows: str | None) -> "ExperimentConfig":
+    """The config of a command, its options laid over the file; refused before any data is read."""
+    from foretaste.config import ExperimentConfig, load_config
+
+    bad_rows = [] if on_bad_rows is None else [f"bad_rows.on_bad_rows={on_bad_rows}"]
+    return load_config(path, ExperimentConfig, [*(overrides or []), *bad_rows])
+
+
+def _repeated(overrides: list[str] | None, on_bad_rows: str | None) -> Iterator[str]:
+    """The options as they were typed."""
+    for override in overrides or []:
+        yield from ("--set", override)
+    if on_bad_rows is not None:
+        yield from ("--on-bad-rows", on_bad_rows)
+
+
+def _print_comparison(out: "Console", config: "ExperimentConfig", result: "RunResult") -> None:
+    rows = [(one.label, one.test, one.fit_seconds) for one in result.judged]
+    _print_table(out, config, rows, best=result.best)
+
+
+def _print_table(
+    out: "Console",
+    config: "ExperimentConfig",
+    rows: "Sequence[tuple[str, Evaluation, float | None]]",
+    best: str | None = None,
+) -> None:
+    from rich.table import Table
+
+    from foretaste.evaluation.report import metric_title
+
+    cutoff = config.evaluation.select_by.partition("@")[2]
+    shown = dict.fromkeys([config.evaluation.select_by, f"recall@{cutoff}", f"hit_rate@{cutoff}"])
+    metrics = [metric for metric in shown if metric in rows[0][1].values]
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    table.add_column("model", no_wrap=True)
+    for metric in metrics:
+        table.add_column(metric_title(metric), no_wrap=True)
+    if rows[0][2] is not None:
+        table.add_column("fit s", justify="right", no_wrap=True)
+    for label, evaluation, seconds in rows:
+        estimates: Any = [evaluation.estimates[metric] for metric in metrics]
+        cells = [f"{one.mean:.3f} [dim]\\[{_short(one.low)} {_short(one.high)}][/dim]" for one in estimates]
+        fit = [] if seconds is None else [f"{seconds:.1f}"]
+        table.add_row(f"[bold green]{label}[/]" if label == best else label, *cells, *fit)
+    out.print()
+    out.print(table)
+    out.print("[dim]means over test users, 95 % intervals in brackets[/dim]\n")
+
+
+def _print_next(out: "Console", *commands: str) -> None:
+    out.print(f"[bold]{'next':<10}[/bold]{'   ·   '.join(commands)}", soft_wrap=True)
+
+
+def _short(value: float) -> str:
+    """Three digits without the leading zero, as .123."""
+    return f"{value:.3f}".removeprefix("0")
+
+
+def _print_recommendations(out: "Console", result: "RunResult", user_id: str) -> None:
+    from foretaste.pipelines.demo import recommendations_with_reasons
+
+    told = recommendations_with_reasons(result, user_id, k=10)
+    out.print(f"[bold]For user {user_id}[/bold], who last chose: {', '.join(told.last_titles)}\n")
+    for slot, (title, reason) in enumerate(told.rows, 1):
+        out.print(f"{slot:>4}  {title:<34}[dim]because of[/dim] {reason}")

@@ -1,0 +1,106 @@
+"""The stages that every pipeline shares: from a config to prepared data, to a split, to fitted and judged models."""
+
+import time
+from dataclasses import dataclass
+
+from foretaste.config import ExperimentConfig, ModelSpec
+from foretaste.data.interactions import Dataset, Interactions, Split
+from foretaste.data.prepare import Audit, Prepared, prepare
+from foretaste.data.sources import read_source
+from foretaste.data.splits import PartSummary, split, summarise
+from foretaste.evaluation.protocol import Evaluation, EvaluationConfig, evaluate
+from foretaste.models.protocol import FitContext, Recommender
+from foretaste.models.registry import build
+from foretaste.pipelines.narration import Narrator
+
+
+@dataclass(frozen=True, eq=False)
+class Divided:
+    """Prepared data and its split."""
+
+    prepared: Prepared
+    split: Split
+
+    @property
+    def history(self) -> Interactions:
+        """Everything before test: what a model that is tested or served may know."""
+        return self.split.train if self.split.valid is None else self.split.train.joined(self.split.valid)
+
+    def dataset(self, interactions: Interactions) -> Dataset:
+        """The catalogue and users around some of the events."""
+        return self.prepared.dataset.with_interactions(interactions)
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A model that was fitted and tested."""
+
+    label: str
+    spec: ModelSpec
+    model: Recommender
+    fit_seconds: float
+    """Wall time of the fit that was tested."""
+    valid: Evaluation | None
+    """None where the split has no validation part."""
+    test: Evaluation
+
+
+def prepare_data(config: ExperimentConfig, narrator: Narrator) -> Prepared:
+    """Read the source and prepare its events."""
+    prepared = prepare(read_source(config.data, config.bad_rows), config.prepare)
+    narrator.say("prepare", _prepared_line(prepared.audit))
+    for remark in prepared.audit.remarks:
+        narrator.say("", f"{remark.reason}: {remark.count:,}")
+    return prepared
+
+
+def divide(config: ExperimentConfig, narrator: Narrator) -> Divided:
+    """Read, prepare and split."""
+    prepared = prepare_data(config, narrator)
+    divided = Divided(prepared, split(prepared, config.split))
+    narrator.say("split", _split_line(divided.split.method, summarise(divided.split)))
+    return divided
+
+
+def fit(
+    spec: ModelSpec, dataset: Dataset, valid: Interactions | None, seed: int, label: str, narrator: Narrator
+) -> tuple[Recommender, float]:
+    """A fitted model, and the wall seconds that fitting took."""
+    with narrator.progress(f"fit {label}") as progress:
+        started = time.perf_counter()
+        model = build(spec.type, spec.hyperparameters).fit(dataset, FitContext(seed, valid, progress))
+        return model, time.perf_counter() - started
+
+
+def judge(label: str, config: ExperimentConfig, divided: Divided, narrator: Narrator) -> Judged:
+    """Fit one model on train and judge it on valid; fit it again on all before test, and test it."""
+    spec, parts = config.models[label], divided.split
+    model, seconds = fit(spec, divided.dataset(parts.train), parts.valid, config.seed, label, narrator)
+    on_valid = None
+    if parts.valid is not None:
+        on_valid = evaluate(model, parts.train, parts.valid, validation_protocol(config))
+        if config.refit:
+            model, seconds = fit(spec, divided.dataset(divided.history), None, config.seed, label, narrator)
+    on_test = evaluate(model, divided.history, parts.test, config.evaluation, divided.prepared.negatives)
+    narrator.say("fit", f"{label}  {seconds:.1f} s")
+    return Judged(label, spec, model, seconds, on_valid, on_test)
+
+
+def validation_protocol(config: ExperimentConfig) -> EvaluationConfig:
+    """Valid is ranked against all items: given negatives belong to the test items."""
+    return config.evaluation.model_copy(update={"candidates": "all"})
+
+
+def _prepared_line(audit: Audit) -> str:
+    drops = " · ".join(f"{note.reason} {note.count:,} ({note.count / audit.rows_read:.1%})" for note in audit.dropped)
+    sizes = f"{audit.num_users:,} users × {audit.num_items:,} items"
+    kept = f"{audit.rows_read:,} rows → {audit.rows_kept:,} kept"
+    return f"{kept}  {sizes}" + (f"  dropped: {drops}" if drops else "")
+
+
+def _split_line(method: str, parts: dict[str, PartSummary]) -> str:
+    told = []
+    for name, part in parts.items():
+        unknown = f" ({part.unknown_events:,} unknown to train)" if part.unknown_events else ""
+        told.append(f"{name} {part.events:,}{unknown}")
+    return f"{method.replace('_', ' ')}: {' · '.join(told)}"

@@ -1,0 +1,156 @@
+"""From a config to a report and a published bundle: one run."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from foretaste.artifacts import atomic
+from foretaste.artifacts.bundle import BundleContents
+from foretaste.artifacts.manifest import library_versions
+from foretaste.artifacts.store import BundleStore
+from foretaste.config import ExperimentConfig
+from foretaste.data.splits import summarise
+from foretaste.evaluation.protocol import Evaluation
+from foretaste.evaluation.report import ModelResult, ReportInput, render
+from foretaste.pipelines.experiment import Divided, Judged, divide, judge
+from foretaste.pipelines.narration import Narrator, Silence
+
+REPORT_FILE = "report.md"
+CONFIG_FILE = "config.yaml"
+RESULT_FILE = "result.json"
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """What a run came to."""
+
+    run_id: str
+    folder: Path
+    bundle_id: str
+    divided: Divided
+    judged: Sequence[Judged]
+    best: str
+    """Label of the published model."""
+
+    @property
+    def report(self) -> Path:
+        """The Markdown report."""
+        return self.folder / REPORT_FILE
+
+    def to_json(self) -> dict[str, Any]:
+        """The line that `foretaste run --json` prints."""
+        parts = summarise(self.divided.split)
+        return {
+            "run_id": self.run_id,
+            "bundle_id": self.bundle_id,
+            "report": str(self.report),
+            "best": self.best,
+            "split": {"method": self.divided.split.method, **{name: asdict(part) for name, part in parts.items()}},
+            "models": [_model_json(one) for one in self.judged],
+        }
+
+
+def run(
+    config: ExperimentConfig,
+    artifacts: Path,
+    command: Sequence[str],
+    narrator: Narrator | None = None,
+    *,
+    promote: bool = True,
+) -> RunResult:
+    """Prepare, split, fit and judge every model, publish the best and write the report.
+
+    The best model is the one with the highest `evaluation.select_by` on valid, or on test where there is no valid.
+    Nothing is left behind by a run that is interrupted: the bundle and the run's folder each appear whole.
+
+    Args:
+        config: what to do.
+        artifacts: folder for `bundles/` and `runs/`.
+        command: what to type for the same result; the report tells it.
+        narrator: told of each stage.
+        promote: make the bundle the live one.
+    """
+    narrator = narrator or Silence()
+    run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{config.name}"
+    divided = divide(config, narrator)
+    judged = [judge(label, config, divided, narrator) for label in config.models]
+    best = choose(judged, config.evaluation.select_by)
+
+    dataset = divided.dataset(divided.history)
+    contents = BundleContents.of(
+        best.spec.type,
+        best.model,
+        dataset,
+        seed=config.seed,
+        metrics=metrics_json(best.test),
+        run_id=run_id,
+        experiment=config.resolved(),
+    )
+    report = ReportInput(
+        run_id=run_id,
+        command=shlex.join(command),
+        dataset=dataset,
+        test=divided.split.test,
+        audit=divided.prepared.audit,
+        split_method=divided.split.method,
+        parts=summarise(divided.split),
+        results=[ModelResult(one.label, one.fit_seconds, one.valid, one.test) for one in judged],
+        best=best.label,
+        select_by=config.evaluation.select_by,
+        config=config.resolved(),
+        versions=library_versions(),
+    )
+    store = BundleStore(artifacts / "bundles")
+    bundle = store.publish(contents, promote=promote, reason=f"best of run {run_id}")
+    result = RunResult(run_id, artifacts / "runs" / run_id, bundle.id, divided, judged, best.label)
+    _write(result, config, render(report))
+    narrator.say("bundle", f"{bundle.folder}{'  → production' if promote else ''}")
+    narrator.say("report", str(result.report))
+    return result
+
+
+def choose(judged: Sequence[Judged], select_by: str) -> Judged:
+    """The model with the highest mean on valid, or on test where there is no valid; the first of equals."""
+    return max(judged, key=lambda one: (one.valid or one.test).mean(select_by))
+
+
+def metrics_json(evaluation: Evaluation) -> dict[str, dict[str, float | None]]:
+    """Metric → mean and interval, as every JSON output tells it."""
+    return {name: dict(asdict(estimate)) for name, estimate in evaluation.estimates.items()}
+
+
+def _model_json(judged: Judged) -> dict[str, Any]:
+    return {
+        "model": judged.label,
+        "type": judged.spec.type,
+        "fit_seconds": round(judged.fit_seconds, 3),
+        "users": len(judged.test.user_B),
+        "cold_users": int(judged.test.is_cold_B.sum()),
+        "metrics": metrics_json(judged.test),
+        "valid": None if judged.valid is None else metrics_json(judged.valid),
+    }
+
+
+def _write(result: RunResult, config: ExperimentConfig, report: str) -> None:
+    """The folder of the run: report, resolved config, figures, and each model's outcome per user."""
+    root = result.folder.parent
+    root.mkdir(parents=True, exist_ok=True)
+    with atomic.unfinished_folder(root) as folder:
+        (folder / REPORT_FILE).write_text(report, encoding="utf-8")
+        resolved = yaml.safe_dump(config.resolved(), sort_keys=False, allow_unicode=True)
+        (folder / CONFIG_FILE).write_text(resolved, encoding="utf-8")
+        line = json.dumps(result.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
+        (folder / RESULT_FILE).write_text(line + "\n", encoding="utf-8")
+        users = result.divided.split.test.users
+        for judged in result.judged:
+            ids = pl.Series("user_id", users.ids_at(judged.test.user_B))
+            outcome = pl.DataFrame([ids, *(pl.Series(name, values) for name, values in judged.test.values.items())])
+            outcome.write_parquet(folder / f"per_user.{judged.label}.parquet")
+        atomic.finish(folder, result.run_id)

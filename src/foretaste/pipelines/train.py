@@ -1,0 +1,67 @@
+"""Fit without judging, and judge what was fitted before."""
+
+from pathlib import Path
+
+from foretaste.artifacts.bundle import Bundle, BundleContents
+from foretaste.artifacts.store import BundleStore
+from foretaste.config import ExperimentConfig
+from foretaste.errors import ArtifactError, ConfigError
+from foretaste.evaluation.protocol import Evaluation
+from foretaste.evaluation.protocol import evaluate as evaluate_model
+from foretaste.pipelines.experiment import divide, fit
+from foretaste.pipelines.narration import Narrator
+
+
+def train(
+    config: ExperimentConfig, artifacts: Path, narrator: Narrator, *, label: str | None = None, promote: bool = False
+) -> dict[str, Bundle]:
+    """Fit models on all events before test, and write a bundle of each.
+
+    Args:
+        config: the experiment.
+        artifacts: folder for `bundles/`.
+        narrator: told of each stage.
+        label: one model of the config; None for all.
+        promote: make the last bundle the live one.
+
+    Returns:
+        Label → bundle.
+
+    Raises:
+        ConfigError: the config has no such model.
+    """
+    if label is not None and label not in config.models:
+        raise ConfigError(f"no model '{label}' in the config; it has {', '.join(config.models)}.")
+    labels = list(config.models) if label is None else [label]
+    divided = divide(config, narrator)
+    dataset = divided.dataset(divided.history)
+    store = BundleStore(artifacts / "bundles")
+    bundles = {}
+    for each in labels:
+        spec = config.models[each]
+        model, seconds = fit(spec, dataset, None, config.seed, each, narrator)
+        contents = BundleContents.of(spec.type, model, dataset, seed=config.seed, experiment=config.resolved())
+        is_live = promote and each == labels[-1]
+        bundles[each] = store.publish(contents, promote=is_live, reason="trained")
+        arrow = "  → production" if is_live else ""
+        narrator.say("train", f"{each}  {seconds:.1f} s  {bundles[each].folder}{arrow}")
+    return bundles
+
+
+def evaluate_bundle(config: ExperimentConfig, bundle: Bundle, narrator: Narrator) -> Evaluation:
+    """Judge a bundle on the test part of the config's data.
+
+    Raises:
+        ArtifactError: the bundle learnt from other events than those before test, so that its figure would mean
+            nothing, or would be flattered by test events that it has seen.
+    """
+    divided = divide(config, narrator)
+    if bundle.manifest.data_fingerprint != divided.history.fingerprint:
+        raise ArtifactError(
+            f"bundle {bundle.id} was trained on other events than those before test in this config "
+            f"(data {bundle.manifest.source.name}, {bundle.manifest.num_interactions:,} pairs); "
+            f"judge it with the config that made it, or train anew with `foretaste train CONFIG`."
+        )
+    return evaluate_model(
+        bundle.model(), divided.history, divided.split.test, config.evaluation, divided.prepared.negatives
+    )

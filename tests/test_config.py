@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from foretaste.config import ExperimentConfig, load_config
+from foretaste.errors import ConfigError
+from foretaste.pipelines.demo import demo_config
+
+SMALL = {"data": {"source": "synthetic"}, "models": {"als": {"embedding_dim": 8}, "popularity": None}}
+CONFIGS = sorted(Path(__file__).parents[1].glob("configs/*.yaml"))
+
+
+@pytest.fixture
+def load(tmp_path):
+    def _load(values=SMALL, *overrides):
+        path = tmp_path / "small.yaml"
+        path.write_text(values if isinstance(values, str) else yaml.safe_dump(values))
+        return load_config(path, ExperimentConfig, overrides)
+
+    return _load
+
+
+def test_the_name_is_that_of_the_file_and_models_are_typed_by_their_label(load):
+    config = load()
+    assert config.name == "small"
+    assert config.models["als"].type == "als"
+    assert config.models["als"].hyperparameters.embedding_dim == 8
+    assert config.models["popularity"].hyperparameters.half_life_days is None
+
+
+def test_a_label_may_differ_from_the_type(load):
+    config = load({**SMALL, "models": {"wide": {"type": "als", "embedding_dim": 99}}})
+    assert (config.models["wide"].type, config.models["wide"].hyperparameters.embedding_dim) == ("als", 99)
+
+
+def test_the_command_line_goes_over_the_file_and_the_file_over_the_default(load):
+    config = load(SMALL, "models.als.embedding_dim=16", "models.ease.regularization=7", "split.method=random", "seed=3")
+    assert config.models["als"].hyperparameters.embedding_dim == 16
+    assert config.models["ease"].hyperparameters.regularization == 7
+    assert (config.split.method, config.seed) == ("random", 3)
+
+
+def test_the_resolved_config_reads_back_as_the_same_config(load):
+    config = load(SMALL, "prepare.min_rating=3", "evaluation.cutoffs=[20, 10]")
+    assert load(config.resolved()) == config
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "models.als.embeding_dim=3",
+            r"unknown key 'models.als.embeding_dim' – did you mean 'models.als.embedding_dim'\?",
+        ),
+        ("models.als.embedding_dim=-3", "models.als.embedding_dim: input should be greater than or equal to 1, got -3"),
+        ("models.alz.embedding_dim=3", "unknown model 'alz'; expected one of als, ease"),
+        ("splt.method=random", r"unknown key 'splt' – did you mean 'split'\?"),
+        ("split.methd=random", r"unknown key 'split.methd' – did you mean 'split.method'\?"),
+        ("split.method=randm", r"split.method: unknown 'randm' – did you mean 'random'\?"),
+        ("split.seed=1", "unknown key 'split.seed'"),
+        ("data.source=synthetik", r"data.source: unknown 'synthetik' – did you mean 'synthetic'\?"),
+        ("data.path=x", "unknown key 'data.path'"),
+        ("evaluation.metrics=[ndgc]", "evaluation.metrics: unknown metric ndgc; expected any of ndcg, recall"),
+        ("evaluation.select_by=ndcg@7", "evaluation: select_by 'ndcg@7' is not measured"),
+        ("seed=x", "seed: input should be a valid integer"),
+        ("models=[als]", "models: expected a section for each model"),
+        ("models.als=3", "expected hyperparameters under models.als"),
+        ("seed", r"--set seed: expected key=value"),
+        ("seed.x=1", r"--set seed.x=1: 'seed' is a value, not a section"),
+        ("seed=[1", r"--set seed=\[1: '\[1' is not a YAML value"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_path(load, override, message):
+    with pytest.raises(ConfigError, match=message):
+        load({**SMALL, "seed": 0, "split": {"method": "global_time"}}, override)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed: 0\nseed: 1\n", "line 2: key 'seed' is given twice"),
+        ("seed: [0\n", "line 2: .*expected YAML"),
+        ("- als\n", "expected sections such as 'data:'"),
+        ("seed: 0\n", "'data' is missing"),
+    ],
+)
+def test_a_file_that_is_no_config_is_refused(load, text, message):
+    with pytest.raises(ConfigError, match=message):
+        load(text)
+
+
+def test_a_missing_file_names_its_neighbours(tmp_path):
+    (tmp_path / "there.yaml").write_text("")
+    with pytest.raises(ConfigError, match=r"not-there.yaml: no such file.*there.yaml"):
+        load_config(tmp_path / "not-there.yaml", ExperimentConfig)
+
+
+def test_everything_wrong_is_told_at_once(load):
+    with pytest.raises(ConfigError) as told:
+        load(SMALL, "seed=x", "refti=true")
+    assert len(str(told.value).splitlines()) == 2
+
+
+def is_experiment(path):
+    return "models:" in path.read_text()
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_config_begins_with_its_command_and_is_valid(path):
+    first = path.read_text().splitlines()[0]
+    assert first.startswith("# foretaste ")
+    assert f"configs/{path.name}" in first
+    if is_experiment(path):
+        load_config(path, ExperimentConfig)
+
+
+def test_the_demo_is_the_shipped_config():
+    path = next(path for path in CONFIGS if path.stem == "demo")
+    assert load_config(path, ExperimentConfig) == demo_config()

@@ -17,7 +17,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
     "item_knn": {"cosine": {"neighbors": 5, "user_weighting": "none"}, "idf": {"neighbors": 100, "shrinkage": 0}},
     "ease": {"plain": {"regularization": 10}},
     "als": {
-        "small": {"embedding_dim": 8, "iterations": 3},
+        "small": {"embedding_dim": 4, "iterations": 5, "regularization": 0.03},
         "odd": {"embedding_dim": 5, "iterations": 2, "regularization_exponent": 0, "unobserved_weight": 0},
     },
 }

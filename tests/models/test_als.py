@@ -2,7 +2,7 @@ import numba
 import numpy as np
 import pytest
 
-from foretaste.models.als import ALS, ALSConfig
+from foretaste.models.als import ALS, ALSConfig, balanced_weight
 from foretaste.models.protocol import FitContext, Query
 
 
@@ -17,7 +17,7 @@ def objective(weights_UI, model):
     config = model.config
     x_UD, y_ID = model.user_embeddings_UD.astype(np.float64), model.item_embeddings_ID.astype(np.float64)
     scores_UI = x_UD @ y_ID.T
-    (num_users, num_items), alpha = weights_UI.shape, config.unobserved_weight
+    (num_users, num_items), alpha = weights_UI.shape, float(model.state()["unobserved_weight"][0])
     count_U, count_I = (weights_UI > 0).sum(axis=1), (weights_UI > 0).sum(axis=0)
     ridge_U = (count_U + alpha * num_items) ** config.regularization_exponent
     ridge_I = (count_I + alpha * num_users) ** config.regularization_exponent
@@ -43,8 +43,10 @@ def test_it_ends_in_a_minimum_of_the_objective(dataset_of):
     users_UD, items_ID = model.user_embeddings_UD, model.item_embeddings_ID
     for _ in range(20):
         change = 0.05 * rng.standard_normal((70, 3)).astype(np.float32)
-        model._remember(users_UD + change[:40], items_ID + change[40:], model._variance_D)
-        assert objective(weights_UI, model) > lowest
+        moved = ALS(config).load_state(
+            {**model.state(), "user_embeddings": users_UD + change[:40], "item_embeddings": items_ID + change[40:]}
+        )
+        assert objective(weights_UI, moved) > lowest
 
 
 def test_a_stored_vector_is_the_fold_in_of_its_history(dataset_of):
@@ -75,6 +77,17 @@ def test_the_seed_decides_and_the_number_of_threads_does_not(dataset_of):
     numba.set_num_threads(most)
     np.testing.assert_array_equal(vectors[0], vectors[1])
     assert not np.array_equal(vectors[1], vectors[2])
+
+
+def test_without_a_weight_all_pairs_count_ten_times_the_events(dataset_of):
+    # Weights 1 + 2 + 3 over 2 × 5 pairs.
+    dataset = dataset_of([[1, 0, 0, 2, 0], [0, 3, 0, 0, 0]])
+    assert balanced_weight(dataset.interactions.to_csr()) == pytest.approx(10 * 6 / 10)
+    states = [
+        ALS(ALSConfig(embedding_dim=2, unobserved_weight=w)).fit(dataset, FitContext()).state() for w in (None, 6.0)
+    ]
+    for name in states[0]:
+        np.testing.assert_array_equal(states[0][name], states[1][name])
 
 
 def test_progress_is_told_once_an_iteration(dataset_of):

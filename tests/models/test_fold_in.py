@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from foretaste.models.fold_in import ridges, solve_users, stored_or_folded_in
+from foretaste.models.fold_in import Objective, solve_users, stored_or_folded_in
 from foretaste.models.protocol import Query
 
 
 def test_the_ridge_grows_with_events_and_unobserved_pairs():
     events_BN = sparse.csr_array(np.array([[1, 1, 0, 0], [0, 0, 0, 0]], dtype=np.float32))
-    # λ (|S| + α₀ N)^ν with λ 2, α₀ ½, N 4, ν 2.
-    assert ridges(events_BN, 2.0, 2.0, 0.5).tolist() == [2 * 16, 2 * 4]
-    assert ridges(events_BN, 3.0, 0.0, 0.5).tolist() == [3, 3]
+    # λ (|S| + α₀ N)^ν with α₀ ½, λ 2, ν 2, N 4.
+    assert Objective(0.5, 2.0, 2.0).ridges(events_BN).tolist() == [2 * 16, 2 * 4]
+    assert Objective(0.5, 3.0, 0.0).ridges(events_BN).tolist() == [3, 3]
 
 
 def test_one_dimension_by_hand():
@@ -18,10 +18,8 @@ def test_one_dimension_by_hand():
     vector_BD = solve_users(
         sparse.csr_array(np.array([[3.0, 0.0]], dtype=np.float32)),
         np.array([[1.0], [2.0]], dtype=np.float32),
-        np.array([0.5], dtype=np.float32),
-        regularization=0.5,
-        regularization_exponent=1.0,
-        unobserved_weight=0.1,
+        energy_D=np.array([5.0], dtype=np.float32),
+        objective=Objective(unobserved_weight=0.1, regularization=0.5, regularization_exponent=1.0),
     )
     assert vector_BD == pytest.approx(np.array([[3 / 4.1]]))
     assert vector_BD.dtype == np.float32

@@ -20,10 +20,12 @@ from scipy import sparse
 from foretaste.arrays import FloatArray
 from foretaste.data.interactions import Dataset
 from foretaste.models.dot_product import dot_scores
-from foretaste.models.fold_in import ridges, solve_users, stored_or_folded_in
+from foretaste.models.fold_in import Objective, solve_users, stored_or_folded_in
 from foretaste.models.least_squares import principal_axes, solve_rows, turned
 from foretaste.models.protocol import FitContext, Query, State
 from foretaste.settings import Settings
+
+_BALANCE = 10.0
 
 
 class ALSConfig(Settings):
@@ -37,30 +39,32 @@ class ALSConfig(Settings):
     """λ."""
     regularization_exponent: float = Field(default=1.0, ge=0)
     """ν: 0 pulls all users and items alike, 1 in proportion to their events."""
-    unobserved_weight: float = Field(default=0.1, ge=0)
-    """α₀: what a pair without an event counts, where an event counts its weight."""
+    unobserved_weight: float | None = Field(default=None, ge=0)
+    """α₀: what a pair counts before any event, where an event counts its weight. Null: such that all pairs together
+    count ten times what all events count, which suits dense data and sparse."""
     cg_steps: int = Field(default=3, ge=1)
     """Conjugate gradient steps a row and pass; each starts from the pass before."""
     init_stdev: float = Field(default=0.1, gt=0)
     """Standard deviation of the first item vectors, times √embedding_dim."""
 
 
-def turn(
-    events_BN: sparse.csr_array,
-    fixed_ND: FloatArray,
-    x_BD: FloatArray,
-    ridge_B: FloatArray,
-    unobserved_weight: float,
-    cg_steps: int,
+def balanced_weight(events_UI: sparse.csr_array) -> float:
+    """α₀ with which all U · I pairs together count ten times what all events count."""
+    return float(_BALANCE * events_UI.sum(dtype=np.float64) / np.prod(events_UI.shape))
+
+
+def improve(
+    events_BN: sparse.csr_array, fixed_ND: FloatArray, x_BD: FloatArray, objective: Objective, cg_steps: int
 ) -> tuple[FloatArray, FloatArray]:
-    """One side's turn: x_BD improved for its events with the fixed side.
+    """One side's turn: a few steps from x_BD towards the least squares of its events with the fixed side.
 
     Returns:
-        fixed_ND and x_BD, both turned into the principal axes of the fixed side.
+        fixed_ND and x_BD, both in the principal axes of the fixed side.
     """
     axes_DD, energy_D = principal_axes(fixed_ND)
     fixed_ND, x_BD = turned(fixed_ND, axes_DD), turned(x_BD, axes_DD)
-    solve_rows(events_BN, fixed_ND, unobserved_weight * energy_D, ridge_B, x_BD, steps=cg_steps)
+    variance_D = objective.unobserved_weight * energy_D
+    solve_rows(events_BN, fixed_ND, variance_D, objective.ridges(events_BN), x_BD, steps=cg_steps)
     return fixed_ND, x_BD
 
 
@@ -70,44 +74,41 @@ class ALS:
     def __init__(self, config: ALSConfig | None = None) -> None:
         self.config = config or ALSConfig()
         nothing_0D = np.zeros((0, self.config.embedding_dim), dtype=np.float32)
-        self._remember(nothing_0D, nothing_0D, nothing_0D.sum(axis=0))
+        self._remember(nothing_0D, nothing_0D, energy_D=nothing_0D.sum(axis=0), unobserved_weight=0.0)
 
-    def _remember(self, user_UD: FloatArray, item_ID: FloatArray, variance_D: FloatArray) -> None:
+    def _remember(
+        self, user_UD: FloatArray, item_ID: FloatArray, energy_D: FloatArray, unobserved_weight: float
+    ) -> None:
         self.user_embeddings_UD = user_UD
         self._item_ID = item_ID
         self._item_DI = np.ascontiguousarray(item_ID.T)
-        self._variance_D = variance_D
+        self._energy_D = energy_D
+        self._unobserved_weight = unobserved_weight
+
+    def _objective(self, unobserved_weight: float) -> Objective:
+        return Objective(unobserved_weight, self.config.regularization, self.config.regularization_exponent)
 
     def fit(self, dataset: Dataset, context: FitContext) -> Self:
         """Take turns, then solve all users to the end, as `embed_users` does for users that are not known."""
         config = self.config
         events_UI = dataset.interactions.to_csr()
         events_IU = events_UI.T.tocsr()
-        strength = (config.regularization, config.regularization_exponent, config.unobserved_weight)
-        ridge_U, ridge_I = ridges(events_UI, *strength), ridges(events_IU, *strength)
+        given = config.unobserved_weight
+        objective = self._objective(balanced_weight(events_UI) if given is None else given)
         num_users, num_items = events_UI.shape
         rng = np.random.default_rng(context.seed)
         item_ID = rng.standard_normal((num_items, config.embedding_dim), dtype=np.float32)
         item_ID *= np.float32(config.init_stdev / np.sqrt(config.embedding_dim))
         user_UD = np.zeros((num_users, config.embedding_dim), dtype=np.float32)
         for iteration in range(config.iterations):
-            item_ID, user_UD = turn(events_UI, item_ID, user_UD, ridge_U, config.unobserved_weight, config.cg_steps)
-            user_UD, item_ID = turn(events_IU, user_UD, item_ID, ridge_I, config.unobserved_weight, config.cg_steps)
+            item_ID, user_UD = improve(events_UI, item_ID, user_UD, objective, config.cg_steps)
+            user_UD, item_ID = improve(events_IU, user_UD, item_ID, objective, config.cg_steps)
             context.progress(iteration + 1, config.iterations, {})
         axes_DD, energy_D = principal_axes(item_ID)
-        item_ID, variance_D = turned(item_ID, axes_DD), np.float32(config.unobserved_weight) * energy_D
-        self._remember(self._fold_in(events_UI, item_ID, variance_D), item_ID, variance_D)
+        item_ID = turned(item_ID, axes_DD)
+        user_UD = solve_users(events_UI, item_ID, energy_D, objective)
+        self._remember(user_UD, item_ID, energy_D, objective.unobserved_weight)
         return self
-
-    def _fold_in(self, history_BI: sparse.csr_array, item_ID: FloatArray, variance_D: FloatArray) -> FloatArray:
-        return solve_users(
-            history_BI,
-            item_ID,
-            variance_D,
-            regularization=self.config.regularization,
-            regularization_exponent=self.config.regularization_exponent,
-            unobserved_weight=self.config.unobserved_weight,
-        )
 
     @property
     def item_embeddings_ID(self) -> FloatArray:
@@ -116,10 +117,11 @@ class ALS:
 
     def embed_users(self, query: Query) -> FloatArray:
         """vectors_BD: the stored vector of a known user; of an unknown one that of its history, or zero."""
+        objective = self._objective(self._unobserved_weight)
         return stored_or_folded_in(
             query,
             self.user_embeddings_UD,
-            lambda history_BI: self._fold_in(history_BI, self._item_ID, self._variance_D),
+            lambda history_BI: solve_users(history_BI, self._item_ID, self._energy_D, objective),
         )
 
     def score(self, query: Query) -> FloatArray:
@@ -127,14 +129,20 @@ class ALS:
         return dot_scores(self.embed_users(query), self._item_DI)
 
     def state(self) -> State:
-        """The vectors of users and items, and the weight of each axis among the items that were not met."""
+        """The vectors, and what folding in needs beside them: the energy of each axis and α₀."""
         return {
             "user_embeddings": self.user_embeddings_UD,
             "item_embeddings": self._item_ID,
-            "unobserved_variance": self._variance_D,
+            "item_energy": self._energy_D,
+            "unobserved_weight": np.array([self._unobserved_weight]),
         }
 
     def load_state(self, state: State) -> Self:
         """Take over a state."""
-        self._remember(state["user_embeddings"], state["item_embeddings"], state["unobserved_variance"])
+        self._remember(
+            state["user_embeddings"],
+            state["item_embeddings"],
+            energy_D=state["item_energy"],
+            unobserved_weight=float(state["unobserved_weight"][0]),
+        )
         return self

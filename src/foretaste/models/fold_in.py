@@ -5,6 +5,7 @@ the bit.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -17,37 +18,49 @@ _TOLERANCE = 1e-5
 _MAX_STEPS = 100
 
 
-def ridges(events_BN: sparse.csr_array, regularization: float, exponent: float, unobserved_weight: float) -> FloatArray:
-    """ridge_B = λ (|S_b| + α₀ N)^ν: a row with more events is pulled harder to zero (Rendle et al. 2021)."""
-    count_B = np.diff(events_BN.indptr)
-    scale_B = (count_B + unobserved_weight * events_BN.shape[1]) ** exponent
-    return np.asarray(regularization * scale_B, dtype=np.float32)
+@dataclass(frozen=True)
+class Objective:
+    """What a vector x of a row with events S among N fixed vectors y minimises (Rendle et al. 2022):
+
+    Σ_S w (1 − x·y)² + α₀ Σ_N (x·y)² + λ (|S| + α₀ N)^ν |x|²
+    """
+
+    unobserved_weight: float
+    """α₀."""
+    regularization: float
+    """λ."""
+    regularization_exponent: float
+    """ν: the larger, the harder a row with more events is pulled to zero."""
+
+    def ridges(self, events_BN: sparse.csr_array) -> FloatArray:
+        """ridge_B: the factor of |x|² of each row."""
+        size_B = np.diff(events_BN.indptr) + self.unobserved_weight * events_BN.shape[1]
+        return np.asarray(self.regularization * size_B**self.regularization_exponent, dtype=np.float32)
 
 
 def solve_users(
-    history_BI: sparse.csr_array,
-    item_embeddings_ID: FloatArray,
-    variance_D: FloatArray,
-    *,
-    regularization: float,
-    regularization_exponent: float,
-    unobserved_weight: float,
+    history_BI: sparse.csr_array, item_embeddings_ID: FloatArray, energy_D: FloatArray, objective: Objective
 ) -> FloatArray:
-    """vectors_BD: the least-squares vector of each history, zero where it is empty.
+    """vectors_BD: the vector of each history, zero where it is empty.
 
     A row depends on nothing but its own history: the same history gives the same vector, to the bit, in any batch.
 
     Args:
         history_BI: weights of the items of each user.
         item_embeddings_ID: float32, in their principal axes.
-        variance_D: α₀ Σ_i y_id², the weight of all the items that were not met.
-        regularization: λ.
-        regularization_exponent: ν.
-        unobserved_weight: α₀.
+        energy_D: Σ_i y_id² of each axis.
+        objective: what to minimise.
     """
     vectors_BD = np.zeros((history_BI.shape[0], item_embeddings_ID.shape[1]), dtype=np.float32)
-    ridge_B = ridges(history_BI, regularization, regularization_exponent, unobserved_weight)
-    solve_rows(history_BI, item_embeddings_ID, variance_D, ridge_B, vectors_BD, steps=_MAX_STEPS, tolerance=_TOLERANCE)
+    solve_rows(
+        history_BI,
+        item_embeddings_ID,
+        objective.unobserved_weight * energy_D,
+        objective.ridges(history_BI),
+        vectors_BD,
+        steps=_MAX_STEPS,
+        tolerance=_TOLERANCE,
+    )
     return vectors_BD
 
 

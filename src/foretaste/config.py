@@ -186,7 +186,8 @@ def _explain(details: ErrorDetails, config_class: type[BaseModel], above: tuple[
     if details["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return [_unknown_tag(details, path)]
     if isinstance(cause, ValueError):
-        return [f"{path}: {cause}." if path else f"{cause}."]
+        place = f"{path}: " if path else ""
+        return [f"{place}{str(cause).removesuffix('.')}."]
     return [f"{path}: {details['msg'][0].lower()}{details['msg'][1:]}, got {details['input']!r:.60}."]
 
 

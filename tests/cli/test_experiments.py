@@ -1,0 +1,77 @@
+import json
+
+import pytest
+import yaml
+
+SMALL = {
+    "data": {"source": "synthetic", "num_users": 200, "num_items": 100, "num_interactions": 4000},
+    "models": {"popularity": {}, "als": {"embedding_dim": 4, "iterations": 2}},
+}
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump(SMALL, sort_keys=False))
+    return path
+
+
+def test_run_tells_each_stage_and_what_to_type_next(foretaste, config, tmp_path):
+    result = foretaste("run", config, "--artifacts", tmp_path / "art")
+    assert result.exit_code == 0, result.output
+    for word in ("prepare", "split", "fit", "NDCG@10", "popularity", "bundle", "report", "next", "foretaste recommend"):
+        assert word in result.stdout
+
+
+def test_run_as_json_is_one_line_with_the_promised_keys(foretaste, config, tmp_path):
+    result = foretaste("run", config, "--artifacts", tmp_path / "art", "--json", "--set", "models.als.iterations=1")
+    told = json.loads(result.stdout)
+    assert result.stdout.count("\n") == 1
+    assert {"run_id", "bundle_id", "report", "split", "models"} <= set(told)
+    assert [model["model"] for model in told["models"]] == ["popularity", "als"]
+    assert {"mean", "low", "high"} == set(told["models"][1]["metrics"]["ndcg@10"])
+    assert "--set models.als.iterations=1\n" in (tmp_path / "art/runs" / told["run_id"] / "report.md").read_text()
+
+
+def test_train_and_evaluate_by_themselves(foretaste, config, tmp_path):
+    art = tmp_path / "art"
+    trained = json.loads(foretaste("train", config, "--model", "als", "--artifacts", art, "--json").stdout)
+    bundle_id = trained["bundles"][0]["bundle_id"]
+    judged = foretaste("evaluate", config, "--bundle", bundle_id, "--store", art / "bundles", "--json")
+    told = json.loads(judged.stdout)
+    assert told["bundle_id"] == bundle_id
+    assert 0 < told["metrics"]["ndcg@10"]["mean"] < 1
+    shown = foretaste("evaluate", config, "--bundle", bundle_id, "--store", art / "bundles")
+    assert bundle_id in shown.stdout
+
+
+def test_a_wrong_config_costs_nothing_and_exits_with_2(shell, config, tmp_path):
+    result = shell("run", config, "--artifacts", tmp_path / "art", "--set", "models.als.embeding_dim=3")
+    assert result.returncode == 2
+    assert "did you mean 'models.als.embedding_dim'?" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "art").exists()
+
+
+def test_data_that_is_not_there_exits_with_1(shell, config, tmp_path):
+    config.write_text(yaml.safe_dump({**SMALL, "data": {"source": "movielens", "path": "no-such.zip"}}))
+    result = shell("run", config, "--artifacts", tmp_path / "art")
+    assert result.returncode == 1
+    assert "no-such.zip" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_data_commands(foretaste, config, tmp_path):
+    described = json.loads(foretaste("data", "describe", config, "--json").stdout)
+    assert described["events"] > 3000
+    assert "met most" in foretaste("data", "describe", config).stdout
+    prepared = json.loads(foretaste("data", "prepare", config, "--to", tmp_path / "out", "--json").stdout)
+    assert prepared["files"] == ["audit.json", "interactions.parquet", "items.parquet", "users.parquet"]
+
+
+def test_download_takes_a_local_copy(foretaste, tmp_path):
+    missing = foretaste("data", "download", "ml-100k", "--from", tmp_path, "--to", tmp_path / "raw")
+    assert missing.exit_code == 1
+    assert "ml-100k" in str(missing.exception)
+    unknown = foretaste("data", "download", "ml-100", "--to", tmp_path / "raw")
+    assert "ml-100k" in str(unknown.exception)

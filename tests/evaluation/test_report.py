@@ -1,0 +1,88 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from foretaste.data.interactions import Dataset, Interactions
+from foretaste.data.prepare import Audit
+from foretaste.data.raw import Note, SourceInfo
+from foretaste.data.splits import PartSummary
+from foretaste.data.vocabulary import Vocabulary
+from foretaste.evaluation.protocol import EvaluationConfig, evaluate
+from foretaste.evaluation.report import ModelResult, ReportInput, metric_title, render
+
+USERS, ITEMS = Vocabulary.of(["ann", "bob", "cleo"]), Vocabulary.of(["a", "b", "c", "d"])
+PART = PartSummary(4, 2, "2020-01-01", "2020-02-01", 0, 0, 0)
+CONFIG = EvaluationConfig(cutoffs=(2,), select_by="ndcg@2")
+
+
+class Fixed:
+    def __init__(self, row):
+        self.row = np.array(row, dtype=np.float32)
+
+    def score(self, query):
+        return np.tile(self.row, (len(query), 1))
+
+
+def events(*pairs):
+    user, item = np.array(pairs, dtype=np.int32).T
+    return Interactions(user, item, np.ones(len(user), np.float32), np.arange(len(user)), USERS, ITEMS)
+
+
+@pytest.fixture
+def text():
+    history, test = events((0, 0), (0, 1), (1, 0)), events((0, 2), (2, 0))
+    catalogue = pl.DataFrame({"item_id": ITEMS.ids, "title": ["Alpha", "Be|ta", "Gamma", None]})
+    results = [
+        ModelResult("popularity", 0.0, None, evaluate(Fixed([3, 2, 0, 1]), history, test, CONFIG)),
+        ModelResult("better", 1.25, None, evaluate(Fixed([0, 0, 2, 1]), history, test, CONFIG)),
+    ]
+    return render(
+        ReportInput(
+            run_id="20200202-run",
+            command="foretaste run x.yaml",
+            dataset=Dataset(history, catalogue, SourceInfo("tiny", licence="CC0")),
+            test=test,
+            audit=Audit(10, (Note("rating below 4", 5, ("user z, item a",)),), 5, 3, 4, (Note("odd", 1),)),
+            split_method="global_time",
+            parts={"train": PART, "test": PART},
+            results=results,
+            best="better",
+            select_by="ndcg@2",
+            config={"name": "x"},
+            versions={"python": "3"},
+        )
+    )
+
+
+def test_it_names_the_best_its_interval_and_the_floor(text):
+    assert "**better** is the best of 2 models" in text
+    assert "Popularity, which knows nobody, reaches" in text
+    assert "| **better** | 1.0000 [1.0000 1.0000] |" in text
+
+
+def test_it_tells_where_the_rows_went(text):
+    assert "| rating below 4 | −5 | 50.00% | user z, item a |" in text
+    assert "- odd: 1" in text
+
+
+def test_cold_users_are_told_apart(text):
+    assert "1 of 2 judged users have no history" in text
+
+
+def test_lists_show_titles_history_and_hits(text):
+    assert "**User ann**, 2 events before, the 2 last: Alpha, Be|ta" in text
+    assert "1. Gamma ✓\n2. d" in text
+
+
+def test_it_says_how_to_reproduce(text):
+    assert "foretaste run x.yaml" in text
+    assert "name: x" in text
+
+
+def test_metric_titles_are_as_people_write_them():
+    assert [metric_title(name) for name in ("ndcg@10", "hit_rate@5", "recall@20", "map@1")] == [
+        "NDCG@10",
+        "HitRate@5",
+        "Recall@20",
+        "MAP@1",
+    ]

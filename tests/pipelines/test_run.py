@@ -1,0 +1,136 @@
+import json
+from contextlib import contextmanager
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+
+from foretaste.artifacts.store import BundleStore
+from foretaste.config import ExperimentConfig, load_config
+from foretaste.evaluation.protocol import evaluate
+from foretaste.models.protocol import Query, no_progress
+from foretaste.pipelines.run import run
+from foretaste.serving.engine import Engine, RecommendRequest
+
+COMMAND = ["foretaste", "run", "configs/small.yaml", "--set", "seed=1"]
+
+
+class Listener:
+    """Remembers what was said; stops at a stage if told to."""
+
+    def __init__(self, stop_at=None):
+        self.said, self.stop_at = [], stop_at
+
+    def say(self, stage, text):
+        self.said.append((stage, text))
+        if stage == self.stop_at:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def progress(self, description):
+        self.said.append(("progress", description))
+        yield no_progress
+
+
+@pytest.fixture
+def result(small_config, tmp_path):
+    return run(small_config(), tmp_path, COMMAND)
+
+
+def test_the_bundle_is_the_best_on_valid_and_carries_its_test_figures(result, tmp_path):
+    by_label = {judged.label: judged for judged in result.judged}
+    assert result.best == max(by_label, key=lambda label: by_label[label].valid.mean("ndcg@10"))
+    bundle = BundleStore(tmp_path / "bundles").open()
+    assert bundle.id == result.bundle_id
+    best = by_label[result.best]
+    assert bundle.manifest.metrics["ndcg@10"]["mean"] == best.test.mean("ndcg@10")
+    assert bundle.manifest.experiment["models"][result.best]["type"] == bundle.manifest.model
+
+
+def test_what_is_served_is_what_was_evaluated(small_config, tmp_path):
+    """The same list with the same scores, to the bit, for every judged user and every model."""
+    config, told_apart = small_config(), 0
+    for label in config.models:
+        only = config.model_copy(update={"models": {label: config.models[label]}})
+        result = run(only, tmp_path / label, COMMAND)
+        engine = Engine(BundleStore(tmp_path / label / "bundles").open())
+        test, events = result.judged[0].test, result.divided.history
+        for row, user in enumerate(test.user_B):
+            answer = engine.recommend(RecommendRequest(events.users.id(user), 20))
+            filled = test.top.item_BK[row] >= 0
+            scores = test.top.score_BK[row][filled]
+            assert [item.score for item in answer.items] == scores.tolist()
+            assert answer.is_fallback == test.is_cold_B[row]
+            # Among equal scores an evaluation puts the hoped-for items last, which serving cannot know.
+            value, count = np.unique(scores[scores > scores[-1]], return_counts=True)
+            alone = np.isin(scores, value[count == 1])
+            evaluated = np.array(events.items.ids_at(test.top.item_BK[row][filled]))
+            served = np.array([item.item_id for item in answer.items])
+            assert served[alone].tolist() == evaluated[alone].tolist()
+            told_apart += alone.sum()
+    assert told_apart > 1000
+
+
+def test_the_refit_knows_train_and_valid(small_config, tmp_path):
+    refitted = run(small_config(), tmp_path / "a", COMMAND)
+    once = run(small_config(refit=False), tmp_path / "b", COMMAND)
+    parts = refitted.divided.split
+    popularity = {"refitted": refitted, "once": once}
+    counts = {name: result.judged[0].model.state()["popularity"] for name, result in popularity.items()}
+    assert np.array_equal(counts["once"], parts.train.item_counts())
+    assert np.array_equal(counts["refitted"], parts.train.item_counts() + parts.valid.item_counts())
+
+
+def test_the_folder_of_the_run_tells_all(result):
+    told = json.loads((result.folder / "result.json").read_text())
+    assert told == json.loads(json.dumps(result.to_json()))
+    assert set(told) == {"run_id", "bundle_id", "report", "best", "split", "models"}
+    assert set(told["models"][0]["metrics"]["ndcg@10"]) == {"mean", "low", "high"}
+    config = load_config(result.folder / "config.yaml", ExperimentConfig)
+    assert config.resolved() == yaml.safe_load((result.folder / "config.yaml").read_text())
+    per_user = pl.read_parquet(result.folder / "per_user.als.parquet")
+    als = next(judged for judged in result.judged if judged.label == "als")
+    assert per_user["ndcg@10"].mean() == pytest.approx(als.test.mean("ndcg@10"))
+    assert per_user["user_id"].to_list() == result.divided.history.users.ids_at(als.test.user_B)
+
+
+def test_a_config_gives_the_same_result_twice(small_config, tmp_path, result):
+    again = run(small_config(), tmp_path / "again", COMMAND)
+    assert [one["metrics"] for one in again.to_json()["models"]] == [
+        one["metrics"] for one in result.to_json()["models"]
+    ]
+
+
+def test_without_a_validation_part_the_choice_falls_on_test_and_the_report_says_so(small_config, tmp_path):
+    result = run(small_config(split={"method": "global_time", "valid": 0}), tmp_path, COMMAND)
+    assert all(judged.valid is None for judged in result.judged)
+    assert "The choice was made on test" in result.report.read_text()
+
+
+@pytest.mark.parametrize("stage", ["prepare", "split", "fit"])
+def test_a_run_that_is_interrupted_leaves_nothing(small_config, tmp_path, stage):
+    with pytest.raises(KeyboardInterrupt):
+        run(small_config(), tmp_path, COMMAND, Listener(stop_at=stage))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_interrupted_after_publishing_leaves_a_whole_bundle(small_config, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run(small_config(), tmp_path, COMMAND, Listener(stop_at="bundle"))
+    bundle = BundleStore(tmp_path / "bundles").open(verify=True)
+    assert bundle.model().score(Query(np.zeros(1, np.int32), bundle.history.weights_UI[[0]])).shape == (
+        1,
+        bundle.manifest.num_items,
+    )
+
+
+def test_a_run_need_not_promote(small_config, tmp_path):
+    run(small_config(), tmp_path, COMMAND, promote=False)
+    assert BundleStore(tmp_path / "bundles").production_id() is None
+
+
+def test_evaluation_is_that_of_the_history_before_test(result):
+    als = next(judged for judged in result.judged if judged.label == "als")
+    again = evaluate(als.model, result.divided.history, result.divided.split.test)
+    assert again.mean("ndcg@10") == als.test.mean("ndcg@10")

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.real_data, pytest.mark.slow]
 
 
 @pytest.fixture
-def run_config(real_data, tmp_path, monkeypatch):  # noqa: ARG001 - skips without the archives
+def run_config(real_data, tmp_path, monkeypatch):
     def _run(name, *overrides):
         config = load_config(CONFIGS / f"{name}.yaml", ExperimentConfig, overrides)
         monkeypatch.chdir(tmp_path)

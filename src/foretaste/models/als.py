@@ -35,14 +35,14 @@ class ALSConfig(Settings):
     """Dimensions of a vector."""
     iterations: int = Field(default=16, ge=1)
     """Passes over all users and then all items."""
-    regularization: float = Field(default=0.003, gt=0)
+    regularization: float = Field(default=0.006, gt=0)
     """λ."""
     regularization_exponent: float = Field(default=1.0, ge=0)
     """ν: 0 pulls all users and items alike, 1 in proportion to their events."""
     unobserved_weight: float | None = Field(default=None, ge=0)
     """α₀: what a pair counts before any event, where an event counts its weight. Null: such that all pairs together
     count ten times what all events count, which suits dense data and sparse."""
-    cg_steps: int = Field(default=3, ge=1)
+    cg_steps: int = Field(default=2, ge=1)
     """Conjugate gradient steps a row and pass; each starts from the pass before."""
     init_stdev: float = Field(default=0.1, gt=0)
     """Standard deviation of the first item vectors, times √embedding_dim."""

@@ -25,8 +25,9 @@ class ItemKNNConfig(Settings):
 
     neighbors: int = Field(default=100, ge=1)
     """Most similar items kept of each item."""
-    shrinkage: float = Field(default=10.0, ge=0)
-    """Added to the denominator of the cosine: the larger, the less a similarity that rests on few users counts."""
+    shrinkage: float = Field(default=100.0, ge=0)
+    """Added to the denominator of the cosine: the larger, the less a similarity that rests on few users counts.
+    It is on the scale of the summed squared weights of a column, so `idf` asks for more of it than `none`."""
     user_weighting: Literal["none", "idf"] = "idf"
     """`idf`: what a user of few events met says more than what a user of many met; `none`: all users alike."""
 

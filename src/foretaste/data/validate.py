@@ -24,7 +24,8 @@ TEXT = "#text"
 FAULT = "#fault"
 """Column of what is wrong with a row: it completes `3 rows have …`. Null for a good row."""
 
-_NO_IDS = ("nan", "NaN", "NAN", "inf", "-inf", "Inf", "-Inf", "INF", "-INF", "infinity", "Infinity", "-Infinity")
+_NOT_AN_ID = r"(?i)^[+-]?(nan|inf|infinity)$"
+_DOUBTFUL_ID = rf"^\s|\s$|^$|\n|{_NOT_AN_ID}"
 _NUM_EXAMPLES = 3
 
 TOO_FEW_FIELDS = "too few fields, as a truncated line has"
@@ -62,14 +63,33 @@ class Check:
     """True where the row is bad."""
 
 
-def event_checks(columns: Collection[str], header: Mapping[str, str]) -> list[Check]:
-    """What disqualifies an event: its ids, its numbers, a negative time, the header once more.
+def is_doubtful(columns: Collection[str], header: Mapping[str, str]) -> pl.Expr:
+    """True for an event that `event_checks` might disqualify, or whose ids have white space around them.
+
+    One pattern an id, so that a look at a sound file costs little more than parsing it.
 
     Args:
         columns: canonical names of the frame's columns: ids as strings, numbers as numbers.
         header: canonical name → the column's name in the file; empty for a file without a header.
     """
-    checks = [check for column in (USER_ID, ITEM_ID) if column in columns for check in id_checks(column, header)]
+    doubts = [pl.col(column).str.contains(_DOUBTFUL_ID).fill_null(True) for column in (USER_ID, ITEM_ID)]
+    doubts += [pl.col(column) == header[column] for column in (USER_ID, ITEM_ID) if column in header]
+    if RATING in columns:
+        doubts.append(~pl.col(RATING).is_finite().fill_null(False))
+    if TIMESTAMP in columns:
+        doubts.append((pl.col(TIMESTAMP) < 0).fill_null(True))
+    return pl.any_horizontal(doubts)
+
+
+def event_checks(columns: Collection[str], header: Mapping[str, str]) -> list[Check]:
+    """What disqualifies an event: its ids, its numbers, a negative time, the header once more.
+
+    Args:
+        columns: canonical names of the frame's columns: ids as strings without white space around them, numbers as
+            numbers.
+        header: canonical name → the column's name in the file; empty for a file without a header.
+    """
+    checks = [*id_checks(USER_ID, header), *id_checks(ITEM_ID, header)]
     if RATING in columns:
         checks.append(Check("no rating, or one that is not a number", pl.col(RATING).is_null()))
         checks.append(Check("a rating that is NaN or infinite", ~pl.col(RATING).is_finite()))
@@ -81,20 +101,15 @@ def event_checks(columns: Collection[str], header: Mapping[str, str]) -> list[Ch
 
 def id_checks(column: str, header: Mapping[str, str]) -> list[Check]:
     """What disqualifies an id: nothing there, NaN, infinite, a line break, the column's own name."""
-    text = pl.col(column).str.strip_chars()
+    text = pl.col(column)
     checks = [
         Check(f"no {column}", text.is_null() | (text == "")),
-        Check(f"NaN or infinity for {column}", text.is_in(_NO_IDS)),
+        Check(f"NaN or infinity for {column}", text.str.contains(_NOT_AN_ID)),
         Check(UNPAIRED_QUOTES, text.str.contains("\n", literal=True)),
     ]
     if column in header:
         checks.append(Check("the header again", text == header[column]))
     return checks
-
-
-def is_bad(checks: Sequence[Check]) -> pl.Expr:
-    """True for the rows that any of `checks` disqualifies."""
-    return pl.any_horizontal(check.fails.fill_null(False) for check in checks)
 
 
 def first_fault(checks: Sequence[Check]) -> pl.Expr:

@@ -10,7 +10,7 @@ from foretaste.data.raw import Note
 from foretaste.data.schemas import Column
 from foretaste.data.sources.columns import match_columns
 from foretaste.data.sources.tabular import Table, read_exactly, scan_with_faults
-from foretaste.data.validate import FAULT, LINE, TEXT, BadRows, first_fault, id_checks, is_bad, reject
+from foretaste.data.validate import FAULT, LINE, TEXT, BadRows, first_fault, id_checks, reject
 
 NO_GENRES = ("(no genres listed)", "unknown", "")
 _LIST_SEPARATORS = ("|", ";", ",")
@@ -41,7 +41,7 @@ def read_attributes(
     notes: tuple[Note, ...] = ()
     try:
         frame = scan_with_faults(table, {}).select(FAULT, **values).collect(engine="streaming")
-        is_sound = not frame.select((pl.col(FAULT).is_not_null() | is_bad(checks)).any()).item()
+        is_sound = frame.select(pl.coalesce(FAULT, first_fault(checks)).is_null().all()).item()
     except pl.exceptions.PolarsError:
         is_sound = False
     if not is_sound:

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from foretaste.data.raw import Note
-from foretaste.data.schemas import INTERACTION_COLUMNS, ITEM_ID, RATING, TIMESTAMP, USER_ID
+from foretaste.data.schemas import INTERACTION_COLUMNS, RATING, TIMESTAMP
 from foretaste.data.sources.columns import match_columns
 from foretaste.data.sources.delimited import Encoding, open_delimited
 from foretaste.data.sources.json_lines import open_json_lines
@@ -27,7 +27,7 @@ from foretaste.data.validate import (
     Check,
     event_checks,
     first_fault,
-    is_bad,
+    is_doubtful,
     reject,
 )
 from foretaste.errors import DataError
@@ -82,32 +82,28 @@ def read_events(
     """
     layout = _layout(table, mapping)
     events = _typed(scan_with_faults(table, layout.types), layout)
-    try:
-        survey = _survey(events, layout.checks)
-        is_sound = survey.num_rows > 0 and survey.num_bad == 0 and len(survey.units) <= 1
-    except pl.exceptions.PolarsError:
-        is_sound = False
     notes: tuple[Note, ...] = ()
-    if not is_sound:
+    try:
+        survey = _survey(events, is_doubtful(layout.columns, layout.header))
+    except pl.exceptions.PolarsError:
+        survey = None
+    if survey is None or not survey.is_sound:
         events = _typed(read_exactly(table, list(layout.columns.values()), scratch), layout, LINE, TEXT)
-        survey = _survey(events, layout.checks)
+        checks = event_checks(layout.columns, layout.header)
+        survey = _survey(events, first_fault(checks).is_not_null())
         if survey.num_rows == 0:
             raise DataError(f"{table.name} has no rows" + (" below its header" if table.has_names else ""))
-        checks = layout.checks
         if len(survey.units) > 1:
             usual = list(UNITS).index(survey.units[0])
-            checks = [*checks, Check(OTHER_UNIT, unit_of(pl.col(TIMESTAMP)) != usual)]
+            checks.append(Check(OTHER_UNIT, unit_of(pl.col(TIMESTAMP)) != usual))
         events = events.with_columns(pl.coalesce(FAULT, first_fault(checks)).alias(FAULT))
         notes = reject(events, table.name, bad_rows)
         events = events.filter(pl.col(FAULT).is_null())
-    events = events.select(list(layout.columns))
-    if survey.num_padded:
-        events = events.with_columns(pl.col(USER_ID, ITEM_ID).str.strip_chars())
     if survey.units and survey.units[0] != "seconds":
         events = events.with_columns(to_seconds(survey.units[0]))
         remark = f"timestamps of {table.name} are {survey.units[0]}: converted to seconds"
         notes = (*notes, Note(remark, survey.num_rows, drops_events=False))
-    return Events(events, notes, survey.num_rows)
+    return Events(events.select(list(layout.columns)), notes, survey.num_rows)
 
 
 @dataclass(frozen=True)
@@ -116,11 +112,12 @@ class _Layout:
 
     columns: dict[str, str]
     """Canonical name → the file's column."""
+    header: dict[str, str]
+    """The same where the file names its columns; else empty."""
     types: dict[str, pl.DataType]
     """The file's column → type, where polars can parse it while scanning."""
     iso: str | None
     """Format of the timestamps where they are dates."""
-    checks: list[Check]
 
 
 def _layout(table: Table, mapping: Mapping[str, str | int] | None) -> _Layout:
@@ -128,13 +125,10 @@ def _layout(table: Table, mapping: Mapping[str, str | int] | None) -> _Layout:
     types: dict[str, pl.DataType] = {}
     if RATING in columns:
         types[columns[RATING]] = pl.Float32()
-    iso = None
-    if TIMESTAMP in columns:
-        times = sample(table, columns[TIMESTAMP])
-        iso = iso_format(times)
-        if all(time.removeprefix("-").isdecimal() for time in times):
-            types[columns[TIMESTAMP]] = pl.Int64()
-    return _Layout(columns, types, iso, event_checks(columns, columns if table.has_names else {}))
+    times = sample(table, columns[TIMESTAMP]) if TIMESTAMP in columns else []
+    if times and all(time.removeprefix("-").isdecimal() for time in times):
+        types[columns[TIMESTAMP]] = pl.Int64()
+    return _Layout(columns, columns if table.has_names else {}, types, iso_format(times))
 
 
 def _typed(frame: pl.LazyFrame, layout: _Layout, *keep: str) -> pl.LazyFrame:
@@ -142,7 +136,7 @@ def _typed(frame: pl.LazyFrame, layout: _Layout, *keep: str) -> pl.LazyFrame:
     schema = frame.collect_schema()
     typed = {name: pl.col(column) for name, column in layout.columns.items()}
     if RATING in typed and schema[layout.columns[RATING]] == pl.String:
-        typed[RATING] = typed[RATING].str.strip_chars().cast(pl.Float32, strict=False)
+        typed[RATING] = typed[RATING].cast(pl.Float32, strict=False)
     if TIMESTAMP in typed and schema[layout.columns[TIMESTAMP]] == pl.String:
         typed[TIMESTAMP] = parsed(typed[TIMESTAMP], layout.iso)
     return frame.select(FAULT, *keep, **typed)
@@ -154,24 +148,25 @@ class _Survey:
 
     num_rows: int
     num_bad: int
-    num_padded: int
-    """Rows with white space around an id."""
+    """Rows that are bad, or may be."""
     units: tuple[str, ...]
     """Of the timestamps, the most frequent first."""
 
+    @property
+    def is_sound(self) -> bool:
+        return self.num_rows > 0 and self.num_bad == 0 and len(self.units) <= 1
 
-def _survey(events: pl.LazyFrame, checks: Sequence[Check]) -> _Survey:
-    is_padded = pl.any_horizontal(pl.col(name).str.strip_chars() != pl.col(name) for name in (USER_ID, ITEM_ID))
+
+def _survey(events: pl.LazyFrame, is_bad: pl.Expr) -> _Survey:
     has_times = TIMESTAMP in events.collect_schema()
     (found,) = (
         events.select(
             num_rows=pl.len(),
-            num_bad=(pl.col(FAULT).is_not_null() | is_bad(checks)).sum(),
-            num_padded=is_padded.sum(),
+            num_bad=(pl.col(FAULT).is_not_null() | is_bad).sum(),
             **(num_by_unit(pl.col(TIMESTAMP)) if has_times else {}),
         )
         .collect(engine="streaming")
         .to_dicts()
     )
     units = sorted((unit for unit in UNITS if found.get(unit)), key=lambda unit: -found[unit])
-    return _Survey(found["num_rows"], found["num_bad"], found["num_padded"], tuple(units))
+    return _Survey(found["num_rows"], found["num_bad"], tuple(units))

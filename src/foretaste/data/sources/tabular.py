@@ -77,7 +77,10 @@ def scan_with_faults(table: Table, types: Mapping[str, pl.DataType]) -> pl.LazyF
 
 
 def read_exactly(table: Table, columns: Sequence[str], scratch: Path) -> pl.LazyFrame:
-    """The rows of the exact way, parked in files under `scratch`: LINE, TEXT, FAULT and `columns`, all strings."""
+    """The rows of the exact way, parked in files under `scratch`: LINE, TEXT, FAULT and `columns`.
+
+    The values are strings without white space around them.
+    """
     target = scratch / f"{table.name}.rows"
     target.mkdir(exist_ok=True)
     schema = {LINE: pl.Int64, TEXT: pl.String, FAULT: pl.String} | dict.fromkeys(columns, pl.String)
@@ -92,4 +95,5 @@ def read_exactly(table: Table, columns: Sequence[str], scratch: Path) -> pl.Lazy
         )
         frame.write_parquet(target / f"{part}.parquet")
         part += 1
-    return pl.scan_parquet([target / f"{number}.parquet" for number in range(part)])
+    parts = pl.scan_parquet([target / f"{number}.parquet" for number in range(part)])
+    return parts.with_columns(pl.col(columns).str.strip_chars())

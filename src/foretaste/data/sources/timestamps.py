@@ -32,12 +32,11 @@ def iso_format(values: Sequence[str]) -> str | None:
 
 def parsed(values: pl.Expr, iso: str | None) -> pl.Expr:
     """Int64 in the unit of the file, from text; dates of the format `iso` in seconds. Null where unreadable."""
-    text = values.str.strip_chars()
     if iso is not None:
         time_zone = "UTC" if "%#z" in iso else None
-        return text.str.strptime(pl.Datetime("us", time_zone), iso, strict=False).dt.epoch("s")
-    whole = text.cast(pl.Int64, strict=False)
-    return pl.coalesce(whole, text.cast(pl.Float64, strict=False).floor().cast(pl.Int64, strict=False))
+        return values.str.strptime(pl.Datetime("us", time_zone), iso, strict=False).dt.epoch("s")
+    whole = values.cast(pl.Int64, strict=False)
+    return pl.coalesce(whole, values.cast(pl.Float64, strict=False).floor().cast(pl.Int64, strict=False))
 
 
 def unit_of(values: pl.Expr) -> pl.Expr:

@@ -67,20 +67,26 @@ def register(app: typer.Typer) -> None:
 
 def demo(artifacts: ArtifactsOption = DEFAULT_ARTIFACTS, as_json: JsonOption = False) -> None:
     """From built-in data to recommendations, in under a minute."""
+    out = console(as_json)
+    result = show_demo(out, ConsoleNarrator(out), artifacts)
+    if as_json:
+        print_json(result.to_json())
+
+
+def show_demo(out: "Console", narrator: ConsoleNarrator, artifacts: Path) -> "RunResult":
+    """Run the demo and tell it on a console."""
     from foretaste.pipelines.demo import demo_config, typical_user
     from foretaste.pipelines.run import run as run_pipeline
 
-    out = console(as_json)
     config = demo_config()
-    out.print("A small world of people and films, made up for this demo, so that their true tastes are known.\n")
-    result = run_pipeline(config, artifacts, ["foretaste", "demo"], ConsoleNarrator(out))
+    out.print("A small world of people and films, made up, so that their true tastes are known.\n", soft_wrap=True)
+    result = run_pipeline(config, artifacts, ["foretaste", "demo"], narrator)
     _print_comparison(out, config, result)
     user_id = typical_user(result)
     _print_recommendations(out, result, user_id)
     out.print()
     _print_next(out, "foretaste serve", f"foretaste recommend --user {user_id}", "README.md")
-    if as_json:
-        print_json(result.to_json())
+    return result
 
 
 def run(
@@ -211,6 +217,6 @@ def _print_recommendations(out: "Console", result: "RunResult", user_id: str) ->
     from foretaste.pipelines.demo import recommendations_with_reasons
 
     told = recommendations_with_reasons(result, user_id, k=10)
-    out.print(f"[bold]For user {user_id}[/bold], who last chose: {', '.join(told.last_titles)}\n")
+    out.print(f"[bold]For user {user_id}[/bold], who last chose: {', '.join(told.last_titles)}\n", soft_wrap=True)
     for slot, (title, reason) in enumerate(told.rows, 1):
         out.print(f"{slot:>4}  {title:<34}[dim]because of[/dim] {reason}")

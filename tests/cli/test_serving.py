@@ -71,6 +71,11 @@ def test_an_unknown_user_is_told_why_popular_items_come(foretaste, store):
     assert "liked last" not in result.stdout
 
 
+def test_when_nothing_is_left_the_genres_are_named(foretaste, store):
+    result = foretaste("recommend", "--user", "u0", "--genre", "Wra", "--store", store.root)
+    assert "No movie is left after the filters. Genres of the catalogue: Comedy, Drama, War." in result.stdout
+
+
 def test_similar_by_id_and_by_title(foretaste, store, engine):
     by_id = foretaste("similar", "--item", "m1", "-k", 4, "--store", store.root, "--json")
     expected = engine.similar("m1", 4)

@@ -90,6 +90,12 @@ def test_an_attribute_that_ends_like_a_bound_goes_by_its_own_name():
     assert filters.eligible({"players_min_min": 3}).tolist() == [False, True]
 
 
+def test_values_of_text_attributes(filters):
+    assert filters.values("genres") == ["Comedy", "Drama"]
+    assert filters.values("format") == ["dvd", "vhs"]
+    assert filters.values("year") == filters.values("unheard of") == []
+
+
 def test_masks_are_shared_and_protected(filters):
     first, second = filters.eligible({"year_min": 2000}), filters.eligible({"year_min": 2000.0})
     assert first.tolist() == second.tolist()

@@ -6,7 +6,6 @@ quick.
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -32,8 +31,7 @@ def create_app() -> typer.Typer:
     )
     app.callback()(_global_options)
     for name in COMMAND_MODULES:
-        if find_spec(f"{__name__}.{name}"):
-            import_module(f"{__name__}.{name}").register(app)
+        import_module(f"{__name__}.{name}").register(app)
     return app
 
 

@@ -46,7 +46,10 @@ def list_bundles(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
     if not listings:
         out.print(f"{store}: no bundle yet; run `foretaste demo` or `foretaste run CONFIG` first.", soft_wrap=True)
         return
-    table = Table("bundle", "model", "data", "users", "items", "created", "", box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("bundle", no_wrap=True, min_width=max(len(each.bundle_id) for each in listings))
+    for heading in ("model", "data", "users", "items", "created", ""):
+        table.add_column(heading)
     for each in listings:
         note = "production" if each.is_production else ""
         if each.manifest is None:
@@ -71,12 +74,10 @@ def show(
     if as_json:
         print_json(manifest.model_dump(mode="json"))
         return
-    from rich.table import Table
-
-    table = Table.grid("", "", padding=(0, 3))
-    for name, value in _described(manifest.model_dump(mode="json", exclude={"files", "digest", "experiment"})):
-        table.add_row(f"[bold]{name}[/bold]", value)
-    console(as_json).print(table)
+    rows = _described(manifest.model_dump(mode="json", exclude={"files", "digest", "experiment"}))
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        console(as_json).print(f"{name:<{width}}   {value}", soft_wrap=True, markup=False)
 
 
 def verify(
@@ -155,12 +156,16 @@ def _say_moved(before: str | None, after: str | None, as_json: bool) -> None:
 
 def _described(fields: dict[str, Any], path: str = "") -> list[tuple[str, str]]:
     """Nested fields as rows: dotted names, and values as text."""
-    from rich.markup import escape
-
     rows = []
     for name, value in fields.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and "mean" in value:
+            rows.append((f"{path}{name}", _estimate(**value)))
+        elif isinstance(value, dict):
             rows += _described(value, f"{path}{name}.")
         else:
-            rows.append((escape(f"{path}{name}"), escape("" if value is None else str(value))))
+            rows.append((f"{path}{name}", "" if value is None else str(value)))
     return rows
+
+
+def _estimate(mean: float, low: float | None = None, high: float | None = None) -> str:
+    return f"{mean:.4f}" if low is None or high is None else f"{mean:.4f} [{low:.4f} {high:.4f}]"

@@ -20,6 +20,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as on
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the bundles.", show_default=True)]
 
 DEFAULT_STORE = Path("artifacts/bundles")
+_WIDTH_OF_FILES = 160
+"""Columns of tables that go to a file or a pipe, where nothing says how wide they may be."""
 
 Report = Callable[[int, int, dict[str, float]], None]
 """Called with (steps done, steps in all, figures of the step), as `models.protocol.Progress` is."""
@@ -34,7 +36,7 @@ def result_console() -> "Console":
     """For results that people read: stdout."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_FILES)
 
 
 def note_console() -> "Console":

@@ -10,8 +10,6 @@ from foretaste.cli.output import DEFAULT_STORE, JsonOption, StoreOption, console
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.table import Table
-
     from foretaste.serving.engine import Engine, ScoredItem
     from foretaste.serving.filters import FilterValue
     from foretaste.serving.settings import ServingConfig
@@ -75,10 +73,10 @@ def recommend(
         return
     out = console(as_json)
     if met := engine.history(user, _HISTORY_SHOWN):
-        out.print(f"[bold]liked last[/bold]  {_escaped(' · '.join(card['title'] for card in met))}")
+        out.print(f"[bold]liked last[/bold]  {_escaped(' · '.join(card['title'] for card in met))}", soft_wrap=True)
     if answer.fallback_reason:
-        out.print(f"[bold]note[/bold]        {_escaped(answer.fallback_reason)}")
-    out.print(_table(f"for user {user}, by {answer.model_version}", answer.items))
+        out.print(f"[bold]note[/bold]        {_escaped(answer.fallback_reason)}", soft_wrap=True)
+    _print_items(f"for user {user}, by {answer.model_version}", answer.items, engine)
 
 
 def similar(
@@ -104,7 +102,7 @@ def similar(
     if as_json:
         print_json(similar_json(answer, engine.item_noun))
     else:
-        console(as_json).print(_table(f"like {answer.title}, by {answer.model_version}", answer.items))
+        _print_items(f"like {answer.title}, by {answer.model_version}", answer.items, engine)
 
 
 def serve(
@@ -201,7 +199,13 @@ def _item_by_title(engine: "Engine", text: str) -> str:
     return str(meant["item_id"])
 
 
-def _table(title: str, items: "Sequence[ScoredItem]") -> "Table":
+def _print_items(title: str, items: "Sequence[ScoredItem]", engine: "Engine") -> None:
+    out = console(as_json=False)
+    if not items:
+        genres = ", ".join(engine.filters.values("genres"))
+        known = f" Genres of the catalogue: {genres}." if genres else ""
+        out.print(f"No {engine.item_noun} is left after the filters.{_escaped(known)}", soft_wrap=True)
+        return
     from rich import box
     from rich.table import Table
 
@@ -216,9 +220,7 @@ def _table(title: str, items: "Sequence[ScoredItem]") -> "Table":
         score = f"{item.score:.4g}" if item.source == "model" else f"{item.score:,.0f} events"
         described = (_shown(item.attributes.get(name)) for name in shown)
         table.add_row(str(place), _escaped(item.item_id), _escaped(item.title), *described, score)
-    if not items:
-        table.caption = "Nothing is left after the filters."
-    return table
+    out.print(table)
 
 
 def _shown(value: Any) -> str:

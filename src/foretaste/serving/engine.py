@@ -221,7 +221,7 @@ class Engine:
         start, stop = self._history_span(user) if user != UNKNOWN else (0, 0)
         weights_UI = self.bundle.history.weights_UI
         stored_H = weights_UI.indices[start:stop]
-        new_H = np.setdiff1d(self._known(history_ids), stored_H)
+        new_H = np.setdiff1d(self._known(history_ids), stored_H) if history_ids else stored_H[:0]
         if len(new_H) == 0:
             history_1I = self._history_row(stored_H, weights_UI.data[start:stop])
             return Query(np.array([user], dtype=np.int32), history_1I)

@@ -78,6 +78,14 @@ class CatalogueFilters:
         """The names that can be filtered by."""
         return sorted(self._attributes)
 
+    def values(self, name: str) -> list[str]:
+        """The values that a text attribute has, in order; none for an attribute that is unknown or not text."""
+        attribute = self._attributes.get(name)
+        if attribute is None or attribute.kind is not _Kind.TEXT:
+            return []
+        column = self._columns[name]
+        return (column.explode() if attribute.is_list else column).drop_nulls().unique().sort().to_list()
+
     def eligible(self, filters: Filters) -> BoolArray | None:
         """True for each item that fulfils all conditions; None where there are none. Not to be written to.
 

@@ -3,7 +3,7 @@
 BLAS adds in an order that changes with the shape of the batch and the number of threads, so a user scored alone would
 differ in the last bit from the same user scored among 512. Here each score is summed over the embedding dimension in
 order, with fused multiply-adds, and only items are vectorised: evaluation and serving agree to the bit on any machine.
-On two cores the kernel runs at 0.7 to 1.5 times OpenBLAS (`benchmarks/dot_product.py`).
+On one thread the kernel reaches 0.6 to 0.9 of the rate of OpenBLAS (`benchmarks/dot_product.py`).
 """
 
 import numba

@@ -159,7 +159,7 @@ def _with_codes(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 def _codes(ids: pl.Series) -> tuple[IntArray, int]:
     """The integer code of each row, and a bound above all of them."""
-    codes = ids.to_physical().to_numpy().astype(np.int32)
+    codes: IntArray = ids.to_physical().to_numpy().view(np.int32)
     return codes, int(codes.max()) + 1 if len(codes) else 0
 
 

@@ -80,8 +80,11 @@ def prepare(raw: RawTables, config: PrepareConfig) -> Prepared:
     columns = raw.interactions.collect_schema().names()
     _check(config, columns)
     engine = ENGINES[config.engine]()
-    limited = raw.interactions if config.max_interactions is None else raw.interactions.head(config.max_interactions)
-    frame = engine.load(limited)
+    weight_column = {"one": None, "rating": RATING, "events": EVENTS}[config.weight]
+    rated = weight_column == RATING or config.min_rating is not None
+    needed = (USER_ID, ITEM_ID, TIMESTAMP, PART, *([RATING] if rated else []))
+    wanted = raw.interactions.select([column for column in needed if column in columns])
+    frame = engine.load(wanted if config.max_interactions is None else wanted.head(config.max_interactions))
     dropped = [note for note in raw.notes if note.drops_events]
     rows_loaded = int(frame.select(nw.len()).collect().item())
     rows_read = rows_loaded + sum(note.count for note in dropped)
@@ -98,6 +101,8 @@ def prepare(raw: RawTables, config: PrepareConfig) -> Prepared:
         )
         rows_read = raw.rows_read
     frame = drop(engine.flag_last(frame), "repeated pair, a later event counts")
+    if weight_column != EVENTS:
+        frame = frame.drop(EVENTS)
     if config.min_rating is not None:
         good = (nw.col(RATING) >= config.min_rating).fill_null(False)
         frame = drop(frame.with_columns(good.alias(KEEP)), f"rating below {config.min_rating:g} (min_rating)")
@@ -108,7 +113,7 @@ def prepare(raw: RawTables, config: PrepareConfig) -> Prepared:
     rows = engine.collect(frame)
     if rows.is_empty():
         raise DataError(_nothing_left(raw.info.name, rows_read, dropped))
-    interactions = _encode(rows, config)
+    interactions = _encode(rows, weight_column, config.half_life_days)
     audit = Audit(
         rows_read=rows_read,
         dropped=tuple(dropped),
@@ -153,16 +158,15 @@ def _nothing_left(name: str, rows_read: int, dropped: list[Note]) -> str:
     return f"{name}: 0 of {rows_read:,} events are left. Dropped by {eaten}. Loosen the filter that took the most."
 
 
-def _encode(rows: pl.DataFrame, config: PrepareConfig) -> Interactions:
+def _encode(rows: pl.DataFrame, weight_column: str | None, half_life_days: float | None) -> Interactions:
     user_N, users = _dense(rows[USER_ID])
     item_N, items = _dense(rows[ITEM_ID])
     timestamp_N = rows[TIMESTAMP].to_numpy() if TIMESTAMP in rows.columns else None
-    column = {"one": None, "rating": RATING, "events": EVENTS}[config.weight]
-    weight_N = np.ones(len(rows), np.float32) if column is None else rows[column].fill_null(1).to_numpy()
-    if config.half_life_days is not None:
+    weight_N = np.ones(len(rows), np.float32) if weight_column is None else rows[weight_column].fill_null(1).to_numpy()
+    if half_life_days is not None:
         assert timestamp_N is not None
-        weight_N = weight_N * decay(timestamp_N, config.half_life_days)
-    return Interactions(user_N, item_N, weight_N.astype(np.float32), timestamp_N, users, items)
+        weight_N = weight_N * decay(timestamp_N, half_life_days)
+    return Interactions(user_N, item_N, weight_N.astype(np.float32, copy=False), timestamp_N, users, items)
 
 
 def decay(timestamp_N: LongArray, half_life_days: float) -> FloatArray:

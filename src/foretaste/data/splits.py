@@ -176,15 +176,15 @@ def _timestamps(interactions: Interactions, method: str) -> LongArray:
 
 
 def _by_time(timestamp_N: LongArray, config: GlobalTimeSplit) -> IntArray:
+    """Events are oldest first."""
     if config.test_from is not None:
         test_from = _seconds(config.test_from)
         valid_from = test_from if config.valid_from is None else _seconds(config.valid_from)
     else:
         # The events at one moment go together: a boundary moves back to the first of them.
-        newest = len(timestamp_N) - 1
-        ordered = np.sort(timestamp_N)
-        test_from = int(ordered[min(newest, round(len(ordered) * (1 - config.test)))])
-        valid_from = int(ordered[min(newest, round(len(ordered) * (1 - config.test - config.valid)))])
+        size = len(timestamp_N)
+        test_from = int(timestamp_N[min(size - 1, round(size * (1 - config.test)))])
+        valid_from = int(timestamp_N[min(size - 1, round(size * (1 - config.test - config.valid)))])
     return np.select([timestamp_N >= test_from, timestamp_N >= valid_from], [_TEST, _VALID], _TRAIN).astype(np.int32)
 
 

@@ -37,10 +37,10 @@ train: $(VENV)/.installed ## Train, compare and publish: CONFIG=configs/movielen
 serve: $(VENV)/.installed ## Serve the live bundle at http://127.0.0.1:8000
 	$(BIN)/foretaste serve
 
-ui: $(VENV)/.installed ## The web app, on top of a running `make serve`
+ui: $(VENV)/.installed ## The web app, on top of a running `make serve` (not built yet)
 	$(BIN)/foretaste ui
 
-dashboard: $(VENV)/.installed ## The monitoring dashboard
+dashboard: $(VENV)/.installed ## The monitoring dashboard (not built yet)
 	$(BIN)/foretaste dashboard
 
 lint: $(VENV)/.installed-dev ## Style, types and import layers

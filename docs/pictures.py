@@ -25,7 +25,7 @@ def main() -> None:
     # The picture must not load anything: a page that shows it may have no network.
     text = re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL)
     IMAGES.mkdir(exist_ok=True)
-    (IMAGES / "demo.svg").write_text(text, encoding="utf-8")
+    (IMAGES / "demo.svg").write_text("\n".join(map(str.rstrip, text.splitlines())) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

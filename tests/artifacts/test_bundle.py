@@ -154,6 +154,15 @@ def test_another_schema_version_is_refused_with_a_remedy(tmp_path, contents):
         Bundle.open(folder)
 
 
+@pytest.mark.parametrize(
+    "changed", [{"state": {"other": np.zeros(5)}}, {"config": {"no_such_key": 1}}, {"model_name": "no_such_model"}]
+)
+def test_a_model_that_has_changed_since_is_refused_with_a_remedy(tmp_path, contents, changed):
+    bundle = write_bundle(tmp_path, replace(contents, **changed))
+    with pytest.raises(ArtifactError, match=r"cannot restore the model .* written by foretaste .* train again"):
+        bundle.model()
+
+
 def test_a_renamed_folder_is_refused(tmp_path, contents):
     folder = write_bundle(tmp_path, contents).folder
     with pytest.raises(ArtifactError, match="Give the folder its name back"):

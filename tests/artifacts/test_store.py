@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -92,6 +93,14 @@ def test_a_damaged_bundle_is_never_promoted(store, contents):
         file.write(b"!")
     with pytest.raises(ArtifactError, match=r"history_indices\.npy"):
         store.promote(damaged.id)
+    assert store.production_id() == live.id
+
+
+def test_a_bundle_whose_model_cannot_be_restored_is_never_promoted(store, contents):
+    live = store.publish(contents)
+    foreign = store.publish(replace(contents, state={}), promote=False)
+    with pytest.raises(ArtifactError, match="cannot restore"):
+        store.promote(foreign.id)
     assert store.production_id() == live.id
 
 

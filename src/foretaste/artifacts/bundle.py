@@ -170,8 +170,21 @@ class Bundle:
         return self.catalogue[POPULARITY].cast(pl.Float32).to_numpy()
 
     def model(self) -> Recommender:
-        """The model, as it was when it was evaluated."""
-        return registry.restore(self.manifest.model, self.manifest.config, self.state)
+        """The model, as it was when it was evaluated.
+
+        Raises:
+            ArtifactError: this foretaste has no such model, or its config or state has changed since.
+        """
+        manifest = self.manifest
+        try:
+            return registry.restore(manifest.model, manifest.config, self.state)
+        except (KeyError, TypeError, ValueError) as error:
+            cause = " ".join(repr(error).split())
+            raise ArtifactError(
+                f"{self.folder}: this foretaste cannot restore the model '{manifest.model}' ({cause:.200}); "
+                f"the bundle was written by foretaste {manifest.library_versions.get('foretaste')}. "
+                f"Use that one, or train again."
+            ) from error
 
     def _check_shapes(self) -> None:
         num_users, num_items = self.manifest.num_users, self.manifest.num_items

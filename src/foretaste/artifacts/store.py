@@ -85,6 +85,16 @@ class BundleStore:
         """
         return Bundle.open(self.folder(bundle_id), verify=verify)
 
+    def check(self, bundle_id: str = PRODUCTION) -> str:
+        """The id of a bundle that could be served now: every file is intact and the model can be restored.
+
+        Raises:
+            ArtifactError: there is no such bundle, or something is wrong with it.
+        """
+        bundle = self.open(bundle_id)
+        bundle.model()
+        return bundle.id
+
     def folder(self, bundle_id: str = PRODUCTION) -> Path:
         """The folder of a bundle; what it holds is not looked at.
 
@@ -112,14 +122,14 @@ class BundleStore:
         return link.readlink().name if link.is_symlink() else None
 
     def promote(self, bundle_id: str, reason: str = "") -> None:
-        """Make a bundle the live one. Every file of it is verified first.
+        """Make a bundle the live one. Every file of it is verified and its model restored first.
 
         Raises:
             ArtifactError: there is no such bundle, or it is damaged; the live one stays.
         """
-        bundle = self.open(bundle_id)
+        checked_id = self.check(bundle_id)
         with atomic.locked(self.root):
-            self._move_production(bundle.id, "promote", reason)
+            self._move_production(checked_id, "promote", reason)
 
     def rollback(self, reason: str = "") -> str:
         """Make the bundle that was live before this one the live one again; its id is returned.
@@ -132,7 +142,7 @@ class BundleStore:
             before = self._predecessor()
             if before is None:
                 raise ArtifactError(f"{self.root}: nothing to roll back to, no bundle was live before '{live}'.")
-            self._move_production(self.open(before).id, "rollback", reason)
+            self._move_production(self.check(before), "rollback", reason)
         return before
 
     def prune(self, keep: int) -> Sequence[str]:

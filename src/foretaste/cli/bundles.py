@@ -85,7 +85,7 @@ def verify(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Read every file of one or all bundles and compare it with its hash."""
+    """Read every file of one or all bundles, compare it with its hash, and restore the model."""
     opened = _open(store)
     ids = [opened.folder(bundle).name] if bundle else [each.bundle_id for each in opened.list()]
     problems = {bundle_id: _problem(opened, bundle_id) for bundle_id in ids}
@@ -141,7 +141,7 @@ def _problem(store: "BundleStore", bundle_id: str) -> str | None:
     from foretaste.errors import ArtifactError
 
     try:
-        store.open(bundle_id)
+        store.check(bundle_id)
     except ArtifactError as error:
         return str(error)
     return None

@@ -115,7 +115,7 @@ def _store(root: Path) -> list[Finding]:
     findings = []
     for each in store.list():
         try:
-            store.open(each.bundle_id)
+            store.check(each.bundle_id)
             findings.append(Finding("store", each.bundle_id, "intact"))
         except ArtifactError as error:
             findings.append(Finding("store", each.bundle_id, "damaged", str(error)))

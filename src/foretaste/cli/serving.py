@@ -126,10 +126,9 @@ def serve(
         address, bound_port = listener.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address
         out = note_console()
-        out.print(f"[bold]serving[/bold]  {engine.model_version}")
-        out.print(
-            f"[bold]at[/bold]       http://{shown}:{bound_port}   ·   documentation at /docs   ·   Ctrl-C stops it"
-        )
+        out.print(f"[bold]serving[/bold]  {engine.model_version}", soft_wrap=True)
+        out.print(f"[bold]at[/bold]       http://{_escaped(shown)}:{bound_port}", soft_wrap=True)
+        out.print("[bold]next[/bold]     /docs describes the calls   ·   Ctrl-C stops it")
         run(engine, listener)
 
 

@@ -111,7 +111,7 @@ def run(
     bundle = store.publish(contents, promote=promote, reason=f"best of run {run_id}")
     result = RunResult(run_id, artifacts / "runs" / run_id, bundle.id, divided, judged, best.label)
     _write(result, config, render(report))
-    narrator.say("bundle", f"{bundle.folder}{'  → production' if promote else ''}")
+    narrator.say("bundle", f"{store.root / bundle.id}{'  → production' if promote else ''}")
     narrator.say("report", str(result.report))
     return result
 

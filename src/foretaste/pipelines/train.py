@@ -44,7 +44,7 @@ def train(
         is_live = promote and each == labels[-1]
         bundles[each] = store.publish(contents, promote=is_live, reason="trained")
         arrow = "  → production" if is_live else ""
-        narrator.say("train", f"{each}  {seconds:.1f} s  {bundles[each].folder}{arrow}")
+        narrator.say("train", f"{each}  {seconds:.1f} s  {store.root / bundles[each].id}{arrow}")
     return bundles
 
 

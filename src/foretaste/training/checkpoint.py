@@ -68,10 +68,11 @@ def load_checkpoint(folder: Path, identity: dict[str, Any]) -> dict[str, Any] | 
         raise ArtifactError(f"{path}: damaged, or not a checkpoint; delete it and train from the start.") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ArtifactError(f"{path}: expected a checkpoint of format {_FORMAT}; delete it and train from the start.")
+    saved, present = _flat(content["identity"]), _flat(identity)
     differing = [
-        f"{key} was {content['identity'].get(key)} and is now {identity.get(key)}"
-        for key in sorted(identity.keys() | content["identity"].keys())
-        if content["identity"].get(key) != identity.get(key)
+        f"{key} was {saved.get(key)} and is now {present.get(key)}"
+        for key in sorted(saved.keys() | present.keys())
+        if saved.get(key) != present.get(key)
     ]
     if differing:
         raise ConfigError(
@@ -80,6 +81,13 @@ def load_checkpoint(folder: Path, identity: dict[str, Any]) -> dict[str, Any] | 
         )
     state: dict[str, Any] = content["state"]
     return state
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
 
 
 @dataclass

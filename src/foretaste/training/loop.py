@@ -223,7 +223,7 @@ class _Run:
         """What the error says when training went wrong after this position."""
         when = f"after {self.position.epoch} epochs and {self.position.step:,} steps"
         rate = self.config.learning_rate * self.learning_rate_factor(self.position.step)
-        return not_finite_message(when, self.module, self.config.checkpoint_dir, rows, rate)
+        return not_finite_message(when, rate, rows, self.module, self.config.checkpoint_dir)
 
     def save(self) -> None:
         """Write the checkpoint, if one is wanted; never one whose weights are not finite."""

@@ -1,5 +1,6 @@
 """The message of a training that is no longer finite: where, whose rows, and how large the weights are."""
 
+import math
 from pathlib import Path
 
 import torch
@@ -13,28 +14,25 @@ _EXAMPLES = 3
 
 
 def not_finite_message(
-    when: str, module: nn.Module, checkpoint_dir: Path | None, rows: str = "", learning_rate: float | None = None
+    when: str, learning_rate: float, rows: str, module: nn.Module, checkpoint_dir: Path | None
 ) -> str:
     """What the error says.
 
     Args:
         when: the step, in words.
+        learning_rate: of the step.
+        rows: what `describe_rows` gave.
         module: whose weights are named with their norms, those that are not finite or largest first.
         checkpoint_dir: where the last good checkpoint lies, if any was wanted.
-        rows: what `describe_rows` gave.
-        learning_rate: of the step.
     """
     norms = {name: float(torch.linalg.vector_norm(p.detach().double())) for name, p in module.named_parameters()}
-    largest = sorted(norms, key=lambda name: norms[name] if norms[name] == norms[name] else torch.inf, reverse=True)
+    largest = sorted(norms, key=lambda name: norms[name] if math.isfinite(norms[name]) else math.inf, reverse=True)
     weights = ", ".join(f"{name} {norms[name]:.3g}" for name in largest[:_EXAMPLES])
-    at_rate = "" if learning_rate is None else f" at learning rate {learning_rate:g}"
-    survives = checkpoint_dir is not None and checkpoint_path(checkpoint_dir).exists()
-    kept = (
-        f" The last good checkpoint stands: {checkpoint_path(checkpoint_dir)}." if survives and checkpoint_dir else ""
-    )
+    path = checkpoint_path(checkpoint_dir) if checkpoint_dir else None
+    kept = f" The last good checkpoint stands: {path}." if path and path.exists() else ""
     return (
-        f"training is no longer finite {when}{at_rate}.{rows} Norms of the weights: {weights}. Lower learning_rate, "
-        f"or set gradient_clip_norm.{kept}"
+        f"training is no longer finite {when}, at learning rate {learning_rate:g}.{rows} Norms of the weights: "
+        f"{weights}. Lower learning_rate, or set gradient_clip_norm.{kept}"
     )
 
 

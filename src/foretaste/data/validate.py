@@ -4,6 +4,7 @@ A row that cannot be used is never mended or lost in silence: it is kept in a qu
 reason, dropped and counted, or the run stops, as `BadRows` says.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,7 +177,7 @@ def reject(frame: pl.LazyFrame, table: str, bad_rows: BadRows, are_events: bool 
         raise DataError(
             f"{rejected}{remedies}. That is {share:.2%} of the rows, and max_bad_share allows "
             f"{bad_rows.max_bad_share:.2%}: mend the file{f' (the rows are in {where})' if where else ''}, "
-            f"or allow more, as in max_bad_share: {min(1.0, round(share + 0.005, 2)):g}"
+            f"or allow more, as in max_bad_share: {math.ceil(share * 100) / 100:g}"
         )
     if where:
         return (*reasons, Note(f"rows of {table} kept in {where}", rejected.count, drops_events=False))

@@ -9,7 +9,7 @@ import polars as pl
 from foretaste.data.raw import Note
 from foretaste.data.schemas import Column
 from foretaste.data.sources.columns import match_columns
-from foretaste.data.sources.tabular import Table, read_exactly, scan_with_faults
+from foretaste.data.sources.tabular import Table, collect_if_parsed, read_exactly, scan_with_faults
 from foretaste.data.validate import FAULT, LINE, TEXT, BadRows, first_fault, id_checks, reject
 
 NO_GENRES = ("(no genres listed)", "unknown", "")
@@ -39,12 +39,8 @@ def read_attributes(
     checks = id_checks(key, found if table.has_names else {})
     values = {name: pl.col(column).str.strip_chars() for name, column in columns.items()}
     notes: tuple[Note, ...] = ()
-    try:
-        frame = scan_with_faults(table, {}).select(FAULT, **values).collect(engine="streaming")
-        is_sound = frame.select(pl.coalesce(FAULT, first_fault(checks)).is_null().all()).item()
-    except pl.exceptions.PolarsError:
-        is_sound = False
-    if not is_sound:
+    frame = collect_if_parsed(scan_with_faults(table, {}).select(FAULT, **values))
+    if frame is None or not frame.select(pl.coalesce(FAULT, first_fault(checks)).is_null().all()).item():
         exact = read_exactly(table, list(columns.values()), scratch).select(LINE, TEXT, FAULT, **values)
         judged = exact.with_columns(pl.coalesce(FAULT, first_fault(checks)).alias(FAULT))
         notes = reject(judged, table.name, bad_rows, are_events=False)

@@ -1,6 +1,7 @@
 """Which column of a file is which of ours."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
@@ -36,6 +37,10 @@ def match_columns(
         else:
             if column.required:
                 raise DataError(_missing(table, column, taken))
+    for name, count in Counter(found.values()).items():
+        if count > 1:
+            ours = " and ".join(canonical for canonical, own in found.items() if own == name)
+            raise DataError(f"{table.name}: column {name!r} cannot be {ours} at once; correct the mapping of columns")
     return found
 
 

@@ -63,7 +63,7 @@ def _plain(column: str, dtype: pl.DataType) -> pl.Expr:
     if isinstance(dtype, pl.List):
         return values.cast(pl.List(pl.String)).list.join("|")
     if dtype.is_float():
-        is_whole = values == values.round()
+        is_whole = values.is_finite() & (values == values.round())
         return (
             pl.when(is_whole)
             .then(values.cast(pl.Int64, strict=False).cast(pl.String))

@@ -16,7 +16,7 @@ from foretaste.data.sources.columns import match_columns
 from foretaste.data.sources.delimited import Encoding, open_delimited
 from foretaste.data.sources.json_lines import open_json_lines
 from foretaste.data.sources.parquet import open_parquet
-from foretaste.data.sources.tabular import Table, read_exactly, sample, scan_with_faults
+from foretaste.data.sources.tabular import Table, collect_if_parsed, read_exactly, sample, scan_with_faults
 from foretaste.data.sources.timestamps import UNITS, iso_format, num_by_unit, parsed, to_seconds, unit_of
 from foretaste.data.validate import (
     FAULT,
@@ -83,14 +83,12 @@ def read_events(
     layout = _layout(table, mapping)
     events = _typed(scan_with_faults(table, layout.types), layout)
     notes: tuple[Note, ...] = ()
-    try:
-        survey = _survey(events, is_doubtful(layout.columns, layout.header))
-    except pl.exceptions.PolarsError:
-        survey = None
+    survey = _survey(events, is_doubtful(layout.columns, layout.header))
     if survey is None or not survey.is_sound:
         events = _typed(read_exactly(table, list(layout.columns.values()), scratch), layout, LINE, TEXT)
         checks = event_checks(layout.columns, layout.header)
         survey = _survey(events, first_fault(checks).is_not_null())
+        assert survey is not None
         if survey.num_rows == 0:
             raise DataError(f"{table.name} has no rows" + (" below its header" if table.has_names else ""))
         if len(survey.units) > 1:
@@ -157,16 +155,16 @@ class _Survey:
         return self.num_rows > 0 and self.num_bad == 0 and len(self.units) <= 1
 
 
-def _survey(events: pl.LazyFrame, is_bad: pl.Expr) -> _Survey:
-    has_times = TIMESTAMP in events.collect_schema()
-    (found,) = (
-        events.select(
-            num_rows=pl.len(),
-            num_bad=(pl.col(FAULT).is_not_null() | is_bad).sum(),
-            **(num_by_unit(pl.col(TIMESTAMP)) if has_times else {}),
-        )
-        .collect(engine="streaming")
-        .to_dicts()
+def _survey(events: pl.LazyFrame, is_bad: pl.Expr) -> _Survey | None:
+    """One pass; None if it cannot be made because the structure of the file is damaged."""
+    counts = events.select(
+        num_rows=pl.len(),
+        num_bad=(pl.col(FAULT).is_not_null() | is_bad).sum(),
+        **(num_by_unit(pl.col(TIMESTAMP)) if TIMESTAMP in events.collect_schema() else {}),
     )
+    counted = collect_if_parsed(counts)
+    if counted is None:
+        return None
+    found = counted.row(0, named=True)
     units = sorted((unit for unit in UNITS if found.get(unit)), key=lambda unit: -found[unit])
     return _Survey(found["num_rows"], found["num_bad"], tuple(units))

@@ -1,5 +1,6 @@
 """What every kind of table can do: be scanned quickly, or be read row by row with nothing lost."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -9,7 +10,8 @@ import polars as pl
 
 from foretaste.data.validate import FAULT, LINE, TEXT
 
-_ROWS_IN_A_PART = 200_000
+_ROWS_IN_A_FRAME = 200_000
+_ROWS_IN_A_BATCH = 200
 
 
 class Row(NamedTuple):
@@ -76,6 +78,17 @@ def scan_with_faults(table: Table, types: Mapping[str, pl.DataType]) -> pl.LazyF
     return table.scan(types).with_columns(fault.alias(FAULT))
 
 
+def collect_if_parsed(frame: pl.LazyFrame) -> pl.DataFrame | None:
+    """The rows of `frame`; None where polars cannot parse the file, or warns that it is malformed."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            rows = frame.collect(engine="streaming")
+        except pl.exceptions.PolarsError:
+            return None
+    return None if any("malformed" in str(warning.message) for warning in caught) else rows
+
+
 def read_exactly(table: Table, columns: Sequence[str], scratch: Path) -> pl.LazyFrame:
     """The rows of the exact way, parked in files under `scratch`: LINE, TEXT, FAULT and `columns`.
 
@@ -84,16 +97,22 @@ def read_exactly(table: Table, columns: Sequence[str], scratch: Path) -> pl.Lazy
     target = scratch / f"{table.name}.rows"
     target.mkdir(exist_ok=True)
     schema = {LINE: pl.Int64, TEXT: pl.String, FAULT: pl.String} | dict.fromkeys(columns, pl.String)
-    pl.DataFrame(schema=schema).write_parquet(target / "0.parquet")
-    rows = table.rows(columns)
-    part = 1
-    while batch := list(islice(rows, _ROWS_IN_A_PART)):
+    files = []
+    for number, frame in enumerate(_frames(table.rows(columns), schema)):
+        files.append(target / f"{number}.parquet")
+        frame.write_parquet(files[-1], compression="lz4")
+    return pl.scan_parquet(files).with_columns(pl.col(columns).str.strip_chars())
+
+
+def _frames(rows: Iterator[Row], schema: dict[str, type[pl.DataType]]) -> Iterator[pl.DataFrame]:
+    """The rows in frames of many; at least one frame, which may be empty."""
+    cells: list[list[str | int | None]] = [[] for _ in schema]
+    # Few at a time: thousands of row objects alive would keep the garbage collector busier than the parser.
+    while batch := list(islice(rows, _ROWS_IN_A_BATCH)):
         lines, texts, values, faults = zip(*batch, strict=True)
-        data = [lines, texts, faults, *zip(*values, strict=True)]
-        frame = pl.DataFrame(
-            [pl.Series(name, column, dtype) for (name, dtype), column in zip(schema.items(), data, strict=True)]
-        )
-        frame.write_parquet(target / f"{part}.parquet")
-        part += 1
-    parts = pl.scan_parquet([target / f"{number}.parquet" for number in range(part)])
-    return parts.with_columns(pl.col(columns).str.strip_chars())
+        for cell, more in zip(cells, (lines, texts, faults, *zip(*values, strict=True)), strict=True):
+            cell.extend(more)
+        if len(cells[0]) >= _ROWS_IN_A_FRAME:
+            yield pl.DataFrame(dict(zip(schema, cells, strict=True)), schema)
+            cells = [[] for _ in schema]
+    yield pl.DataFrame(dict(zip(schema, cells, strict=True)), schema)

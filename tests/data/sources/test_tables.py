@@ -1,0 +1,79 @@
+import gzip
+from datetime import datetime
+from zipfile import ZipFile
+
+import polars as pl
+import pytest
+from pydantic import ValidationError
+
+from foretaste.data.sources import read_source
+from foretaste.data.sources.tables import TablesConfig
+from foretaste.data.validate import BadRows
+from foretaste.errors import DataError
+
+EVENT = ("007", "i", 4.5, 1_500_000_000)
+
+
+def test_recbole_atomic_files(tmp_path):
+    (tmp_path / "toy.inter").write_text(
+        "user_id:token\titem_id:token\trating:float\ttimestamp:float\n007\ti\t4.5\t1500000000\n"
+    )
+    (tmp_path / "toy.item").write_text("item_id:token\tmovie_title:token_seq\tgenre:token_seq\ni\tThe\tDrama War\n")
+    (tmp_path / "toy.user").write_text("user_id:token\tage:float\n007\t30\n")
+    raw = read_source(
+        TablesConfig(path=tmp_path / "toy.inter", items_path="toy.item", users_path="toy.user", item_noun="movie")
+    )
+    assert raw.interactions.collect().rows() == [EVENT]
+    assert raw.items.collect().rows() == [("i", "The", ["Drama", "War"])]
+    assert raw.users.collect().rows() == [("007", 30)]
+    assert (raw.info.name, raw.info.item_noun) == ("toy", "movie")
+
+
+def test_positions_name_the_columns_of_a_file_without_a_header(tmp_path):
+    (tmp_path / "events.txt").write_text("i;x;007;1500000000;4.5\n")
+    columns = {"user_id": 2, "item_id": 0, "rating": 4, "timestamp": 3}
+    raw = read_source(TablesConfig(path=tmp_path / "events.txt", header=False, columns=columns))
+    assert raw.interactions.collect().rows() == [EVENT]
+
+
+def test_parquet_with_numbers_for_ids_and_real_times(tmp_path):
+    frame = pl.DataFrame(
+        {
+            "user": [7, None, 9],
+            "item": [1.0, 2.0, float("nan")],
+            "rating": [5, 4, 3],
+            "time": [datetime(2017, 7, 14, 2, 40)] * 3,
+        }
+    )
+    frame.write_parquet(tmp_path / "events.parquet")
+    bad_rows = {"max_bad_share": 0.7, "on_bad_rows": "drop"}
+    raw = read_source(TablesConfig(path=tmp_path / "events.parquet"), BadRows(**bad_rows))
+    assert raw.interactions.collect().rows() == [("7", "1", 5.0, 1_500_000_000)]
+    assert [(note.reason, note.examples) for note in raw.notes] == [
+        ("NaN or infinity for item_id", ("line 3",)),
+        ("no user_id", ("line 2",)),
+    ]
+
+
+def test_one_table_in_an_archive_is_found_and_of_several_one_is_named(tmp_path):
+    with ZipFile(tmp_path / "data.zip", "w") as archive:
+        archive.writestr("data/events.csv.gz", gzip.compress(b"user_id,item_id\n007,i\n"))
+        archive.writestr("data/README.md", "hello")
+    assert read_source(TablesConfig(path=tmp_path / "data.zip")).interactions.collect().rows() == [EVENT[:2]]
+    with ZipFile(tmp_path / "data.zip", "a") as archive:
+        archive.writestr("data/items.csv", "item_id,title\ni,T\n")
+    with pytest.raises(DataError, match=r"holds 2 tables: data/events.csv.gz, data/items.csv; expected one: name"):
+        read_source(TablesConfig(path=tmp_path / "data.zip"))
+    raw = read_source(TablesConfig(path=tmp_path / "data.zip", file="events.csv", items_path="items.csv"))
+    assert raw.items.collect().rows() == [("i", "T")]
+
+
+def test_frames_outlive_the_call_that_made_them(tmp_path):
+    (tmp_path / "events.csv.gz").write_bytes(gzip.compress(b"user_id,item_id\n007,i\n"))
+    raw = read_source(TablesConfig(path=tmp_path / "events.csv.gz"))
+    assert raw.interactions.collect().rows() == raw.interactions.collect().rows() == [EVENT[:2]]
+
+
+def test_a_misspelt_key_is_refused():
+    with pytest.raises(ValidationError, match="seperator"):
+        TablesConfig(path="x", seperator=",")

@@ -186,15 +186,21 @@ def open_delimited(
 
 
 def likely_separator(lines: Sequence[str]) -> str | None:
-    """The separator that cuts all `lines` into the same number of fields, the larger the better; None if none does."""
-    num_fields = {}
+    """The separator that cuts nearly all `lines` into the same number of fields, the larger the better; None if none does."""
+    num_fields: dict[str, int] = {}
     for separator in SEPARATORS:
-        counts = [len(_unquote(line, separator) or [""]) if len(separator) == 1 else len(line.split(separator))
-                  for line in lines]  # fmt: skip
+        counts = [len(_split(line, separator)) for line in lines]
         typical, frequency = Counter(counts).most_common(1)[0]
-        if typical > 1 and (counts[0] > 1) and frequency >= 0.8 * len(lines):
+        if typical > 1 and counts[0] > 1 and frequency >= 0.8 * len(lines):
             num_fields[separator] = typical
     return max(num_fields, key=lambda separator: num_fields[separator], default=None)
+
+
+def _split(line: str, separator: str) -> list[str]:
+    """The fields of a line; one if its quotes make no sense."""
+    if len(separator) > 1:
+        return line.split(separator)
+    return _unquote(line, separator) or [line]
 
 
 def _head(path: Path) -> list[str]:

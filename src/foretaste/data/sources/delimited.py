@@ -186,7 +186,7 @@ def open_delimited(
 
 
 def likely_separator(lines: Sequence[str]) -> str | None:
-    """The separator that cuts nearly all `lines` into the same number of fields, the larger the better; None if none does."""
+    """The separator that cuts nearly all `lines` into equally many fields, the more the better; None if none does."""
     num_fields: dict[str, int] = {}
     for separator in SEPARATORS:
         counts = [len(_split(line, separator)) for line in lines]

@@ -20,8 +20,42 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "small": {"embedding_dim": 4, "iterations": 5, "regularization": 0.03},
         "odd": {"embedding_dim": 5, "iterations": 2, "regularization_exponent": 0, "unobserved_weight": 0},
     },
+    "bpr_mf": {
+        "plain": {"embedding_dim": 8, "training": {"epochs": 20, "batch_size": 64, "learning_rate": 0.02}},
+        "cosine": {
+            "embedding_dim": 7,
+            "similarity": "cosine",
+            "item_bias": False,
+            "loss": "softmax",
+            "temperature": 0.2,
+            "training": {"epochs": 3, "batch_size": 32, "sampler": {"kind": "in_batch"}},
+        },
+    },
+    "two_tower": {
+        "gate": {
+            "embedding_dim": 8,
+            "user": {"hidden_dims": [16], "bag_dim": 4},
+            "item": {"hidden_dims": [16], "bag_dim": 4},
+            "training": {"epochs": 15, "batch_size": 64, "learning_rate": 0.01, "sampler": {"kind": "in_batch"}},
+        },
+        "augmented": {
+            "embedding_dim": 5,
+            "fusion": "concat",
+            "augmentation": {},
+            "similarity": "dot",
+            "temperature": 1,
+            "item": {"sparse": True, "hidden_dims": []},
+            "training": {"epochs": 2, "batch_size": 64, "sampler": {"kind": "in_batch"}},
+        },
+        "ids alone": {
+            "embedding_dim": 4,
+            "fusion": "identity",
+            "loss": "bpr",
+            "training": {"epochs": 2, "batch_size": 64},
+        },
+    },
 }
-EMBEDDERS = ("als",)
+EMBEDDERS = ("als", "bpr_mf", "two_tower")
 WORLDS = ("tall", "wide", "single user")
 
 

@@ -34,6 +34,7 @@ MODELS: dict[str, ModelEntry] = {
     "item_knn": ModelEntry("foretaste.models.item_knn", "ItemKNNConfig", "ItemKNN"),
     "ease": ModelEntry("foretaste.models.ease", "EASEConfig", "EASE"),
     "als": ModelEntry("foretaste.models.als", "ALSConfig", "ALS"),
+    "bpr_mf": ModelEntry("foretaste.models.bpr_mf", "BPRMFConfig", "BPRMF"),
 }
 
 

@@ -1,16 +1,32 @@
 """How good a model is while it still learns: NDCG and recall at 10 of held-out events, by full ranking.
 
-A small part of the evaluation, which stands above the models and cannot be asked by them: binary relevance, items of the
-training left out, ties against the model.
+A small part of the evaluation, which stands above the models and cannot be asked by them: binary relevance, items of
+the training left out, ties against the model.
+
+Torch is imported inside functions, so that a model that trains with it is served without it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
 
 from foretaste.arrays import EMPTY_SLOT, DoubleArray, FloatArray, IntArray
+from foretaste.data.interactions import Interactions
+from foretaste.models.protocol import FitContext, Query
 from foretaste.models.topk import rank
+from foretaste.training.config import TrainingConfig
+
+if TYPE_CHECKING:
+    from foretaste.training.context import TrainingContext
+    from foretaste.training.distributed import World
+    from foretaste.training.loop import TrainingResult
+
+Score = Callable[[Query], FloatArray]
+"""query → scores_BI."""
 
 CUTOFF = 10
 METRICS = (f"ndcg@{CUTOFF}", f"recall@{CUTOFF}")
@@ -46,3 +62,54 @@ def _values(scores_BI: FloatArray, history_BI: sparse.csr_array, held_out_BI: sp
     num_relevant_B = is_held_out_BI.sum(axis=1)
     ideal_B = np.cumsum(gain_K)[np.minimum(num_relevant_B, CUTOFF) - 1]
     return np.column_stack([hit_BK @ gain_K / ideal_B, hit_BK.sum(axis=1) / num_relevant_B])
+
+
+def validation_metric(
+    score: Score, history_UI: sparse.csr_array, held_out_UI: sparse.csr_array, world: World
+) -> dict[str, float]:
+    """Means of `METRICS` over the users with a history and held-out events; 0 where there is no such user.
+
+    The processes share the users, and each returns the figures that one process alone would.
+    """
+    import torch
+
+    judged_B = np.flatnonzero((np.diff(held_out_UI.indptr) > 0) & (np.diff(history_UI.indptr) > 0)).astype(np.int32)
+    values_BM = validation_values(
+        lambda user_B: score(Query(user_B, history_UI[user_B])),
+        history_UI,
+        held_out_UI,
+        judged_B[world.share(len(judged_B))],
+    )
+    gathered_BM = world.gather_rows(torch.from_numpy(values_BM).to(world.device)).cpu().numpy()
+    mean_M = gathered_BM.sum(axis=0) / max(len(judged_B), 1)
+    return dict(zip(METRICS, mean_M.tolist(), strict=True))
+
+
+def training_context(
+    context: FitContext, history: Interactions, world: World, snapshot: Callable[[], Score]
+) -> TrainingContext:
+    """What the loop is given: seed and progress of `context`, and a validation where it holds events out.
+
+    Args:
+        context: what the model was given.
+        history: the events that the model is trained on.
+        world: the processes that train.
+        snapshot: gives the score of the module as it stands, called once a validation.
+    """
+    from foretaste.training.context import TrainingContext
+
+    if context.valid is None:
+        return TrainingContext(seed=context.seed, world=world, progress=context.progress)
+    history_UI, held_out_UI = history.to_csr(), context.valid.to_csr()
+    return TrainingContext(
+        seed=context.seed,
+        world=world,
+        progress=context.progress,
+        validate=lambda: validation_metric(snapshot(), history_UI, held_out_UI, world),
+    )
+
+
+def refit_training(config: TrainingConfig, result: TrainingResult) -> TrainingConfig:
+    """The training that ends where `result` did: as many epochs as its kept weights had, and nothing to stop it."""
+    epochs = result.best_epoch or len(result.history)
+    return config.model_copy(update={"epochs": epochs, "early_stopping": None})

@@ -54,7 +54,7 @@ def test_the_resolved_config_reads_back_as_the_same_config(load):
             r"unknown key 'models.als.embeding_dim' – did you mean 'models.als.embedding_dim'\?",
         ),
         ("models.als.embedding_dim=-3", "models.als.embedding_dim: input should be greater than or equal to 1, got -3"),
-        ("models.alz.embedding_dim=3", "unknown model 'alz'; expected one of als, ease"),
+        ("models.alz.embedding_dim=3", "unknown model 'alz'; expected one of als, bpr_mf, ease"),
         ("splt.method=random", r"unknown key 'splt' – did you mean 'split'\?"),
         ("split.methd=random", r"unknown key 'split.methd' – did you mean 'split.method'\?"),
         ("split.method=randm", r"split.method: unknown 'randm' – did you mean 'random'\?"),

@@ -36,7 +36,7 @@ def test_an_unknown_hyperparameter_is_refused():
 
 
 def test_an_unknown_model_is_refused_with_the_names_that_exist():
-    with pytest.raises(ConfigError, match=r"unknown model 'asl'; expected one of als, ease, item_knn, popularity"):
+    with pytest.raises(ConfigError, match=r"unknown model 'asl'; expected one of als, bpr_mf, ease, item_knn"):
         entry("asl")
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from foretaste.errors import ConfigError
+from foretaste.errors import ConfigError, ModelError
 from foretaste.training.config import EarlyStoppingConfig
 from foretaste.training.early_stopping import EarlyStopping
 
@@ -42,3 +42,9 @@ def test_state_comes_back():
     other.load_state(stopping.state())
     assert (other.best_epoch, other.best_value, other.validations_since) == (2, 0.3, 1)
     assert torch.equal(other.best_weights["weight"], stopping.best_weights["weight"])
+
+
+def test_a_validation_that_is_no_number_is_refused():
+    # Nothing exceeds NaN: taken as the best, it would keep the first weights for ever.
+    with pytest.raises(ModelError, match="epoch 2 gave no number for 'm'"):
+        noted([0.1, float("nan")])

@@ -107,7 +107,7 @@ class TrainingConfig(Settings):
     gradient_clip_norm: float | None = Field(default=None, gt=0.0)
     """Largest norm of all gradients together; longer ones are scaled down to it. None never clips."""
     early_stopping: EarlyStoppingConfig | None = None
-    """None trains for all `epochs` and keeps the last weights."""
+    """None trains for all `epochs` and keeps the last weights, as happens where nothing is held out to validate on."""
     mixed_precision: bool = False
     """Compute in bfloat16 where that is safe, on a GPU; a CPU computes in float32 either way."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -25,6 +25,7 @@ class TrainingContext:
 
     seed: int = 0
     world: World = field(default_factory=World)
+    """The processes and their device, from `join_world(config.device)`; by default one on the CPU."""
     validate: Callable[[], Mapping[str, float]] | None = None
     """Figures of the module as it stands, higher is better; None where nothing is held out.
 

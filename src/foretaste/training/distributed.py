@@ -127,6 +127,9 @@ def join_world(device: Literal["auto", "cpu", "cuda"] = "auto") -> Iterator[Worl
         dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
     try:
         yield World(place, dist.get_rank(), dist.get_world_size())
+        if not standing:
+            # A process that leaves while another still receives from it can take that one down.
+            dist.barrier()
     finally:
         if not standing:
             dist.destroy_process_group()

@@ -1,11 +1,12 @@
 """Stops when the validation no longer improves, and remembers the weights of its best."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
-from foretaste.errors import ConfigError
+from foretaste.errors import ConfigError, ModelError
 from foretaste.training.config import EarlyStoppingConfig
 
 
@@ -28,12 +29,18 @@ class EarlyStopping:
 
         Raises:
             ConfigError: the metric is not among the figures.
+            ModelError: it is not a number, so that nothing can be better or worse.
         """
         if self.config.metric not in figures:
             raise ConfigError(
                 f"early_stopping.metric: expected one of {', '.join(sorted(figures))}; found '{self.config.metric}'."
             )
         value = figures[self.config.metric]
+        if math.isnan(value):
+            raise ModelError(
+                f"the validation after epoch {epoch} gave no number for '{self.config.metric}'. Hold out events that "
+                f"it can be measured on, or leave early_stopping out."
+            )
         if value > self.best_value + self.config.min_delta or self.best_epoch is None:
             self.best_epoch, self.best_value, self.validations_since = epoch, value, 0
             self.best_weights = {name: tensor.clone() for name, tensor in module.state_dict().items()}

@@ -9,7 +9,7 @@ Nothing is done by row in Python: positives are tensors on the device, a batch i
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +50,8 @@ class Task:
     """What the module thinks of given items; only hard negatives ask."""
     groups: Sequence[ParameterGroup] | None = None
     """Parameters with a learning rate or weight decay of their own; None treats all as the config says."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Plain values that make module and loss what they are; a checkpoint made with others is refused."""
 
 
 @dataclass
@@ -80,10 +82,10 @@ class TrainingResult:
 def train(
     task: Task, interactions: Interactions, config: TrainingConfig, context: TrainingContext | None = None
 ) -> TrainingResult:
-    """Train `task.module` in place; it ends on the device of the context, with its best weights.
+    """Train `task.module` in place; it ends on the device of the context, in evaluation mode, with its best weights.
 
     Raises:
-        ModelError: a user without a negative, an illegal optimiser, or a loss that is no longer finite.
+        ModelError: a user without a negative, an illegal optimiser, or a loss, weight or validation that is no number.
         ConfigError: the checkpoint to resume belongs to another run; the metric of early stopping does not exist.
         KeyboardInterrupt: someone asked to stop; with a `checkpoint_dir` a resumable checkpoint is written first.
     """
@@ -94,10 +96,13 @@ def train(
         deferred_interrupt() as interrupt,
     ):
         run.resume()
-        while run.position.epoch < config.epochs and not (run.stopping and run.stopping.has_run_out):
+        while not run.is_done:
             run.train_epoch(interrupt)
+        if interrupt.requested:
+            raise KeyboardInterrupt
         if run.stopping and run.stopping.best_weights:
             run.module.load_state_dict(run.stopping.best_weights)
+        run.module.eval()
     stopping = run.stopping
     return TrainingResult(
         run.position.history,
@@ -127,6 +132,11 @@ class _Run:
         self.position = Position()
         self.reported_at = 0.0
 
+    @property
+    def is_done(self) -> bool:
+        """True after the last epoch, or when the patience is used up."""
+        return self.position.epoch >= self.config.epochs or bool(self.stopping and self.stopping.has_run_out)
+
     def train_epoch(self, interrupt: Interrupt) -> None:
         """The rest of the current epoch, its validation, report and checkpoint."""
         position, config = self.position, self.config
@@ -135,22 +145,24 @@ class _Run:
         self.module.train()
         for step in range(first_step, self.steps_per_epoch):
             rows_G = order_N[step * config.batch_size : (step + 1) * config.batch_size]
-            loss_sum, interrupted = self.train_step(rows_G, interrupt.requested)
+            loss_sum, interrupted = self.train_step(rows_G, interrupt)
             position.step, position.loss_sum = step + 1, position.loss_sum + loss_sum
             self.report(first_step, started_at)
             if interrupted:
+                self.refuse_broken_weights()
                 self.save()
                 raise KeyboardInterrupt
+        self.refuse_broken_weights()
         figures = self.figures(first_step, started_at)
         position.epoch, position.step, position.loss_sum = position.epoch + 1, 0, 0.0
         figures |= self.validate()
         position.history.append(figures)
         if self.world.is_writer:
             self.context.on_epoch(position.epoch, figures)
-        if position.epoch % config.checkpoint_every_epochs == 0 or position.epoch == config.epochs:
+        if position.epoch % config.checkpoint_every_epochs == 0 or self.is_done:
             self.save()
 
-    def train_step(self, rows_G: Tensor, interrupt_requested: bool) -> tuple[float, bool]:
+    def train_step(self, rows_G: Tensor, interrupt: Interrupt) -> tuple[float, bool]:
         """One step on the global batch: (its sum of losses, whether any process is to stop)."""
         share = self.world.share(len(rows_G))
         user_G, positive_G = self.positives.user_N[rows_G].long(), self.positives.item_N[rows_G].long()
@@ -163,8 +175,9 @@ class _Run:
             loss_B = self.task.loss(batch) if len(batch) else torch.zeros(0, device=self.device)
         if self.positives.weight_N is not None:
             loss_B = loss_B * self.positives.weight_N[rows_G][share]
-        loss = loss_B.sum()
-        sums = torch.stack([loss.detach().double(), loss.new_tensor(interrupt_requested).double()])
+        # In double precision, because bfloat16 would lose most rows of the sum.
+        loss = loss_B.double().sum()
+        sums = torch.stack([loss.detach(), loss.new_tensor(float(interrupt.requested))])
         loss_sum, interrupts = self.world.sum(sums).tolist()
         if not math.isfinite(loss_sum):
             raise ModelError(self.not_finite_message(describe_rows(batch, loss_B.detach(), self.interactions)))
@@ -194,7 +207,8 @@ class _Run:
             return {}
         self.module.eval()
         with torch.no_grad():
-            figures = dict(self.context.validate())
+            # NumPy's numbers could not be read back from a checkpoint.
+            figures = {name: float(value) for name, value in self.context.validate().items()}
         if self.stopping:
             self.stopping.note(epoch, figures, self.module)
         return figures
@@ -225,12 +239,15 @@ class _Run:
         rate = self.config.learning_rate * self.learning_rate_factor(self.position.step)
         return not_finite_message(when, rate, rows, self.module, self.config.checkpoint_dir)
 
-    def save(self) -> None:
-        """Write the checkpoint, if one is wanted; never one whose weights are not finite."""
-        if self.config.checkpoint_dir is None:
-            return
+    def refuse_broken_weights(self) -> None:
+        """Raise if a weight is not finite: a finite loss may have a gradient that is not."""
         if not all(bool(parameter.isfinite().all()) for parameter in self.module.parameters()):
             raise ModelError(self.not_finite_message(" The last step broke the weights."))
+
+    def save(self) -> None:
+        """Write the checkpoint, if one is wanted."""
+        if self.config.checkpoint_dir is None:
+            return
         state = {
             "module": self.module.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
@@ -250,10 +267,10 @@ class _Run:
             return
         try:
             self.module.load_state_dict(state["module"])
-        except RuntimeError as error:
+            for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(saved)
+        except (RuntimeError, ValueError) as error:
             raise ConfigError(f"{folder}: the checkpoint belongs to a model of another shape: {error}") from error
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
         self.sampler.generator.set_state(state["sampler"])
         if len(state["random_RX"]) == self.world.size:
             set_random_state(state["random_RX"][self.world.rank], self.device)
@@ -268,4 +285,9 @@ class _Run:
             # Without a schedule no step depends on how many follow: a run may be continued beyond its end.
             free.add("epochs")
         told = self.config.model_dump(mode="json", exclude=free)
-        return {**told, "seed": self.context.seed, "data": self.interactions.fingerprint}
+        return {
+            **told,
+            "seed": self.context.seed,
+            "data": self.interactions.fingerprint,
+            "model": dict(self.task.settings),
+        }

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -67,6 +68,15 @@ def test_data_commands(foretaste, config, tmp_path):
     assert "met most" in foretaste("data", "describe", config).stdout
     prepared = json.loads(foretaste("data", "prepare", config, "--to", tmp_path / "out", "--json").stdout)
     assert prepared["files"] == ["audit.json", "interactions.parquet", "items.parquet", "users.parquet"]
+
+
+def test_features_are_told_and_written(foretaste, config, tmp_path):
+    told = json.loads(foretaste("data", "features", config, "--to", tmp_path, "--json").stdout)
+    assert {"item_bags.npz", "items.parquet", "fitted.json"} <= {path.name for path in Path(told["folder"]).iterdir()}
+    assert ("item", "popularity") in {(column["of"], column["name"]) for column in told["columns"]}
+    printed = foretaste("data", "features", config, "--to", tmp_path).stdout
+    assert "history year" in printed
+    assert "written" in printed
 
 
 def test_download_takes_a_local_copy(foretaste, tmp_path):

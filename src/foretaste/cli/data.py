@@ -1,4 +1,4 @@
-"""`data download|describe|prepare`: from a name to files, and from files to prepared events."""
+"""`data download|describe|prepare|features`: from a name to files, and from files to prepared events and features."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     )(download)
     group.command(epilog=example(f"foretaste data describe {_CONFIG}"))(describe)
     group.command(epilog=example(f"foretaste data prepare {_CONFIG}"))(prepare)
+    group.command(epilog=example(f"foretaste data features {_CONFIG}"))(features)
     app.add_typer(group, name="data")
 
 
@@ -76,6 +77,46 @@ def prepare(
         print_json({"folder": str(folder), "files": sorted(path.name for path in folder.iterdir())})
     else:
         out.print(f"[bold]{'written':<10}[/bold]{folder}")
+
+
+def features(
+    config: ConfigArgument,
+    to: Annotated[Path, typer.Option(help="Folder for the tables of features.")] = Path("artifacts/features"),
+    overrides: SetOption = None,
+    on_bad_rows: BadRowsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit the features of items and users on the train part, write them, and tell what each column holds."""
+    loaded = load_experiment(config, overrides, on_bad_rows)
+    from foretaste.pipelines.experiment import divide
+    from foretaste.pipelines.features import build_features, describe_features, features_config, write_features
+
+    out = console(as_json)
+    divided = divide(loaded, ConsoleNarrator(out))
+    built = build_features(divided.dataset(divided.split.train), features_config(loaded))
+    columns = describe_features(built)
+    folder = write_features(built, to, loaded.name)
+    if as_json:
+        print_json({"folder": str(folder), "columns": columns})
+    else:
+        _print_features(out, columns)
+        out.print(f"[bold]{'written':<10}[/bold]{folder}")
+
+
+def _print_features(out: "Console", columns: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    table = Table("of", "feature", "kind", box=None, padding=(0, 2, 0, 0))
+    for heading in ("missing", "mean", "stdev", "slots"):
+        table.add_column(heading, justify="right")
+    for column in columns:
+        # The zero turns the -0.0 that a small negative number rounds to into 0.0.
+        figures = [f"{round(column[key], 3) + 0.0:.3f}" if key in column else "" for key in ("mean", "stdev")]
+        slots = f"{column['slots']:,}" if "slots" in column else ""
+        missing = f"{column['missing_share']:.1%}"
+        table.add_row(column["of"], column["name"], column["kind"], missing, *figures, slots)
+    out.print()
+    out.print(table)
 
 
 def _print_description(out: "Console", told: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Fixtures of the training tests: every device there is, and small interactions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import polars as pl
@@ -9,6 +9,15 @@ import torch
 
 from foretaste.data.interactions import Interactions
 from foretaste.data.vocabulary import Vocabulary
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tensors this small are slower on two threads, much so beside other work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=["cpu", *(["cuda"] if torch.cuda.is_available() else [])])

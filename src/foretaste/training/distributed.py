@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Literal
 
 import torch
@@ -124,12 +125,12 @@ def join_world(device: Literal["auto", "cpu", "cuda"] = "auto") -> Iterator[Worl
         yield World(place)
         return
     if not standing:
+        # Its functions take the group that stands when they are imported as a default. Imported by the first optimiser
+        # step instead, they would keep our group and its threads alive until Python ends, which then aborts at times.
+        import_module("torch.distributed.nn")
         dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
     try:
         yield World(place, dist.get_rank(), dist.get_world_size())
-        if not standing:
-            # A process that leaves while another still receives from it can take that one down.
-            dist.barrier()
     finally:
         if not standing:
             dist.destroy_process_group()

@@ -192,3 +192,11 @@ def test_processes_draw_together_what_one_draws_alone(config, random_interaction
 def test_only_fixed_distributions_can_be_shared(kind):
     with pytest.raises(ValueError, match="shared"):
         SamplerConfig(kind=kind, shared=True)
+
+
+@pytest.mark.parametrize("config", KINDS, ids=lambda config: "-".join(map(str, config.values())))
+def test_a_process_may_have_no_row_of_a_batch(config, random_interactions, device):
+    sampler, (user_G, positive_G) = sampler_of(config, random_interactions, device), events(random_interactions, device)
+    batch = sampler.draw(user_G[:1], positive_G[:1], slice(0, 0))
+    assert len(batch) == 0
+    assert negatives_by_row(batch) == []

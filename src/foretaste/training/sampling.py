@@ -126,9 +126,11 @@ class HardNegatives(Sampler):
         easy = self._drawn.draw(user_G, positive_G, rows)
         with torch.no_grad():
             scores_BM = self._score(easy.user_B, easy.negatives)
-        best_BS1 = scores_BM.view(len(easy), -1, self._num_candidates).argmax(2, keepdim=True)
-        candidate_BSM = easy.negatives.view(len(easy), -1, self._num_candidates)
-        return Batch(easy.user_B, easy.positive_B, negative_BS=candidate_BSM.gather(2, best_BS1)[:, :, 0])
+        # All three lengths are told: a process may have no row of a small last batch, and -1 then means nothing.
+        shape = (len(easy), self._drawn.num_negatives // self._num_candidates, self._num_candidates)
+        best_BS1 = scores_BM.view(shape).argmax(2, keepdim=True)
+        negative_BS = easy.negatives.view(shape).gather(2, best_BS1)[:, :, 0]
+        return Batch(easy.user_B, easy.positive_B, negative_BS=negative_BS)
 
 
 class SharedNegatives(Sampler):

@@ -1,7 +1,7 @@
 """How gradients become steps: one optimiser for the dense parameters, lazy Adam for the sparse tables beside it."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,7 @@ from torch import Tensor, nn
 
 from foretaste.errors import ModelError
 from foretaste.training.config import ScheduleConfig, TrainingConfig
-
-_ROWS_AT_A_TIME = 1024
-"""Rows of a table that a CPU updates at a time: their moments stay in the cache, which saves a third of the step."""
+from foretaste.training.lazy_adam import LazyAdam
 
 
 @dataclass(frozen=True)
@@ -112,54 +110,6 @@ def _refuse_illegal(module: nn.Module, config: TrainingConfig, groups: Sequence[
                 )
     grouped = {id(parameter) for group in groups for parameter in group.parameters}
     assert all(id(parameter) in grouped for parameter in module.parameters() if parameter.requires_grad)
-
-
-class LazyAdam(torch.optim.Optimizer):
-    """Adam that steps only the rows which the gradient names; the moments of the others stay as they are.
-
-    The rule of `torch.optim.SparseAdam`, with epsilon where `Adam` has it, so that a step which names every row is a
-    step of `Adam`. Rows are read and written in place instead of through sparse tensors, which halves the time.
-    """
-
-    def __init__(
-        self, params: Iterable[dict[str, Any]], betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
-    ) -> None:
-        super().__init__(params, {"lr": 1e-3, "betas": betas, "eps": eps})
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Step every table that has a gradient."""
-        assert closure is None
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._step_table(parameter, group)
-
-    def _step_table(self, parameter: nn.Parameter, group: dict[str, Any]) -> None:
-        grad = parameter.grad
-        assert grad is not None
-        if not grad.is_sparse:
-            raise ModelError(
-                "a sparse table got a dense gradient: the loss uses its whole weight beside single rows of it. Look "
-                "rows up through the embedding alone, or set sparse: false for the table."
-            )
-        state = self.state[parameter]
-        if not state:
-            state.update(step=0, mean=torch.zeros_like(parameter), square=torch.zeros_like(parameter))
-        state["step"] += 1
-        beta1, beta2 = group["betas"]
-        root_correction = math.sqrt(1 - beta2 ** state["step"])
-        step_size = group["lr"] / (1 - beta1 ** state["step"])
-        grad = grad.coalesce()
-        row_R, grad_RD = grad.indices()[0], grad.values()
-        at_a_time = _ROWS_AT_A_TIME if parameter.device.type == "cpu" else max(len(row_R), 1)
-        for row_X, grad_XD in zip(torch.split(row_R, at_a_time), torch.split(grad_RD, at_a_time), strict=True):
-            mean_XD = state["mean"].index_select(0, row_X).lerp_(grad_XD, 1 - beta1)
-            square_XD = state["square"].index_select(0, row_X).mul_(beta2).addcmul_(grad_XD, grad_XD, value=1 - beta2)
-            state["mean"].index_copy_(0, row_X, mean_XD)
-            state["square"].index_copy_(0, row_X, square_XD)
-            step_XD = mean_XD.div_(square_XD.sqrt_().div_(root_correction).add_(group["eps"]))
-            parameter.index_add_(0, row_X, step_XD, alpha=-step_size)
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> None:

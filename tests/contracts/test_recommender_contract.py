@@ -31,8 +31,33 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "training": {"epochs": 3, "batch_size": 32, "sampler": {"kind": "in_batch"}},
         },
     },
+    "two_tower": {
+        "gate": {
+            "embedding_dim": 8,
+            "features": {"ngram_buckets": 0},
+            "user": {"hidden_dims": [16], "bag_dim": 4},
+            "item": {"hidden_dims": [16], "bag_dim": 4},
+            "temperature": 0.3,
+            "training": {"epochs": 40, "batch_size": 256, "learning_rate": 0.03, "sampler": {"kind": "in_batch"}},
+        },
+        "augmented": {
+            "embedding_dim": 5,
+            "fusion": "concat",
+            "augmentation": {},
+            "similarity": "dot",
+            "temperature": 1,
+            "item": {"sparse": True, "hidden_dims": []},
+            "training": {"epochs": 2, "batch_size": 64, "sampler": {"kind": "in_batch"}},
+        },
+        "ids alone": {
+            "embedding_dim": 4,
+            "fusion": "identity",
+            "loss": "bpr",
+            "training": {"epochs": 2, "batch_size": 64},
+        },
+    },
 }
-EMBEDDERS = ("als", "bpr_mf")
+EMBEDDERS = ("als", "bpr_mf", "two_tower")
 WORLDS = ("tall", "wide", "single user")
 
 

@@ -1,0 +1,79 @@
+"""Hyperparameters of the two towers."""
+
+from typing import Literal, TypeAlias
+
+from pydantic import Field
+
+from foretaste.data.features.config import FeaturesConfig
+from foretaste.settings import Settings
+from foretaste.training.config import SamplerConfig, TrainingConfig
+
+Fusion: TypeAlias = Literal["identity", "sum", "concat", "adaptive_mimic"]
+Similarity: TypeAlias = Literal["cosine", "dot"]
+
+
+class TowerConfig(Settings):
+    """One of the towers."""
+
+    sparse: bool = False
+    """Sparse gradients for the tables of ids: a step then costs as much as its batch, however many rows there are."""
+    id_dropout: float = Field(default=0.3, ge=0.0, lt=1.0)
+    """Share of rows that a training step sees without what only their events tell: their id and their popularity."""
+    hidden_dims: tuple[int, ...] = (192,)
+    """Units of the feature encoder's hidden layers; the last layer has `embedding_dim`."""
+    dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    """Share of hidden units that a training step leaves out."""
+    bag_dim: int = Field(default=32, ge=1)
+    """Dimensions of a learned embedding of a feature's value, such as an author."""
+
+
+class AugmentationConfig(Settings):
+    """The vectors of the Dual Augmented Two-tower model (Yu et al. 2021)."""
+
+    mimic_weight: float = Field(default=0.1, ge=0.0)
+    """Weight of the mimic loss, which draws a row's augmented vector to the other tower's output."""
+    alignment_weight: float = Field(default=0.1, ge=0.0)
+    """Weight of the category alignment loss, which makes all categories of items spread alike."""
+    category_column: str = "genres"
+    """Column of the catalogue whose first value is an item's category; without it no alignment takes place."""
+
+
+class TwoTowerConfig(Settings):
+    """Hyperparameters of the two-tower model."""
+
+    embedding_dim: int = Field(default=96, ge=1)
+    """Dimensions of ids, of encoded features and of the towers' outputs."""
+    features: FeaturesConfig = FeaturesConfig()
+    """Which columns describe items and users."""
+    history_items: bool = True
+    """Whether users are also described by a learned embedding of each item that they have met, the mean of them."""
+    history_dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
+    """Share of those items that a training step leaves out: the positive that is to be found is among them."""
+    user: TowerConfig = TowerConfig()
+    """The tower of users."""
+    item: TowerConfig = TowerConfig()
+    """The tower of items."""
+    fusion: Fusion = "adaptive_mimic"
+    """How id and features become one vector: `identity` takes the id alone, `sum` adds, `concat` projects both,
+    `adaptive_mimic` blends them by a gate that is learned for each row.
+    """
+    augmentation: AugmentationConfig | None = None
+    """The other half of adaptive mimic: a second vector for each row, learned to mimic the other tower."""
+    similarity: Similarity = "cosine"
+    """`cosine` scales the outputs to length 1."""
+    loss: Literal["softmax", "bce", "bpr", "ccl"] = "softmax"
+    """What the scores of a positive and its negatives are punished by; `training.sampler` draws the negatives.
+
+    `softmax` with the sampler `in_batch` is the softmax of Yi et al. 2019. A sampler that also draws items without
+    events, as `uniform` does, teaches the model to rank cold items last.
+    """
+    temperature: float = Field(default=0.1, gt=0.0)
+    """Divides the scores in training, except for `ccl`. With `similarity: dot`, 1 is the usual choice."""
+    log_q: bool = True
+    """Corrects the softmax for items that are drawn more often than others."""
+    margin: float = Field(default=0.4, ge=-1.0, le=1.0)
+    """Cosine up to which `ccl` lets a negative be."""
+    negative_weight: float = Field(default=10.0, gt=0.0)
+    """What all negatives of a row together count in `ccl`; its positive counts 1."""
+    training: TrainingConfig = TrainingConfig(sampler=SamplerConfig(kind="in_batch"))
+    """The run."""

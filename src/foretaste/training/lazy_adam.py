@@ -43,20 +43,23 @@ def _step_rows(
     square_XD: FloatArray,
     row_R: LongArray,
     grad_RD: FloatArray,
-    beta1: np.float32,
+    rest1: np.float32,
     beta2: np.float32,
+    rest2: np.float32,
     step_size: np.float32,
     root_correction: np.float32,
     epsilon: np.float32,
 ) -> None:  # pragma: no cover
-    """Adam's rule for the rows named, in one pass over their weights and moments."""
-    one = np.float32(1.0)
+    """Adam's rule for the rows named, in one pass over their weights and moments; a rest is 1 - beta.
+
+    The rests come as numbers of their own: in float32, 1 - 0.999 is off by 5e-5 of itself.
+    """
     for r in range(len(row_R)):
         weight_D, mean_D, square_D = weight_XD[row_R[r]], mean_XD[row_R[r]], square_XD[row_R[r]]
         grad_D = grad_RD[r]
         for d in range(len(grad_D)):
-            mean = mean_D[d] + (one - beta1) * (grad_D[d] - mean_D[d])
-            square = beta2 * square_D[d] + (one - beta2) * grad_D[d] * grad_D[d]
+            mean = mean_D[d] + rest1 * (grad_D[d] - mean_D[d])
+            square = beta2 * square_D[d] + rest2 * grad_D[d] * grad_D[d]
             mean_D[d] = mean
             square_D[d] = square
             weight_D[d] -= step_size * mean / (np.sqrt(square) / root_correction + epsilon)
@@ -107,8 +110,9 @@ class LazyAdam(torch.optim.Optimizer):
                 state["square"].numpy(),
                 row_R,
                 grad_RD,
-                np.float32(beta1),
+                np.float32(1 - beta1),
                 np.float32(beta2),
+                np.float32(1 - beta2),
                 np.float32(step_size),
                 np.float32(root_correction),
                 np.float32(group["eps"]),

@@ -120,13 +120,15 @@ def train(
     on_bad_rows: BadRowsOption = None,
     artifacts: ArtifactsOption = DEFAULT_ARTIFACTS,
     promote: Annotated[bool, typer.Option(help="Make the last bundle the live one.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a training that was interrupted.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Fit models on all events before test and write a bundle of each, without judging them."""
     loaded = load_experiment(config, overrides, on_bad_rows)
     from foretaste.pipelines.train import train as train_pipeline
 
-    bundles = train_pipeline(loaded, artifacts, ConsoleNarrator(console(as_json)), label=model, promote=promote)
+    out = ConsoleNarrator(console(as_json))
+    bundles = train_pipeline(loaded, artifacts, out, label=model, promote=promote, resume=resume)
     if as_json:
         print_json({"bundles": [{"model": label, "bundle_id": bundle.id} for label, bundle in bundles.items()]})
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -31,6 +32,10 @@ class FitContext:
     valid: Interactions | None = None
     """Held-out events for early stopping; None to train as long as the config says."""
     progress: Progress = no_progress
+    checkpoint_dir: Path | None = None
+    """Folder in which a training by gradient leaves a checkpoint, so that it can be continued; None for none."""
+    resume: bool = False
+    """Continue from the checkpoint in `checkpoint_dir`, where there is one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,4 +110,13 @@ class Embedder(Recommender, Protocol):
 
     def embed_users(self, query: Query) -> FloatArray:
         """vectors_BD: the stored vector of a known user, a folded-in one for a user known by history only."""
+        ...
+
+
+@runtime_checkable
+class StopsEarly(Recommender, Protocol):
+    """A Recommender whose length of training may be found on held-out events."""
+
+    def refit_config(self) -> Settings:
+        """The config that trains once more, on other events, as long as served this model best."""
         ...

@@ -9,6 +9,7 @@ Torch is imported inside functions, so that a model that trains with it is serve
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,15 +99,17 @@ def training_context(
     """
     from foretaste.training.context import TrainingContext
 
-    if context.valid is None:
-        return TrainingContext(seed=context.seed, world=world, progress=context.progress)
-    history_UI, held_out_UI = history.to_csr(), context.valid.to_csr()
-    return TrainingContext(
+    told = TrainingContext(
         seed=context.seed,
         world=world,
         progress=context.progress,
-        validate=lambda: validation_metric(snapshot(), history_UI, held_out_UI, world),
+        checkpoint_dir=context.checkpoint_dir,
+        resume=context.resume,
     )
+    if context.valid is None:
+        return told
+    history_UI, held_out_UI = history.to_csr(), context.valid.to_csr()
+    return replace(told, validate=lambda: validation_metric(snapshot(), history_UI, held_out_UI, world))
 
 
 def refit_training(config: TrainingConfig, result: TrainingResult) -> TrainingConfig:

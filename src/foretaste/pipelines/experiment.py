@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from foretaste.config import ExperimentConfig, ModelSpec
 from foretaste.data.interactions import Dataset, Interactions, Split
@@ -9,7 +10,7 @@ from foretaste.data.prepare import Audit, Prepared, prepare
 from foretaste.data.sources import read_source
 from foretaste.data.splits import PartSummary, split, summarise
 from foretaste.evaluation.protocol import Evaluation, EvaluationConfig, evaluate
-from foretaste.models.protocol import FitContext, Recommender
+from foretaste.models.protocol import FitContext, Recommender, StopsEarly
 from foretaste.models.registry import build
 from foretaste.pipelines.narration import Narrator
 
@@ -63,13 +64,35 @@ def divide(config: ExperimentConfig, narrator: Narrator) -> Divided:
 
 
 def fit(
-    spec: ModelSpec, dataset: Dataset, valid: Interactions | None, seed: int, label: str, narrator: Narrator
+    spec: ModelSpec,
+    dataset: Dataset,
+    valid: Interactions | None,
+    seed: int,
+    label: str,
+    narrator: Narrator,
+    *,
+    checkpoint_dir: Path | None = None,
+    resume: bool = False,
 ) -> tuple[Recommender, float]:
     """A fitted model, and the wall seconds that fitting took."""
     with narrator.progress(f"fit {label}") as progress:
         started = time.perf_counter()
-        model = build(spec.type, spec.hyperparameters).fit(dataset, FitContext(seed, valid, progress))
+        context = FitContext(seed, valid, progress, checkpoint_dir, resume)
+        model = build(spec.type, spec.hyperparameters).fit(dataset, context)
         return model, time.perf_counter() - started
+
+
+def refit_spec(spec: ModelSpec, model: Recommender) -> ModelSpec:
+    """What to train when nothing is held out any more: `spec`, as long as it served `model` best on valid."""
+    if not isinstance(model, StopsEarly):
+        return spec
+    return spec.model_copy(update={"hyperparameters": model.refit_config()})
+
+
+def may_stop_early(spec: ModelSpec) -> bool:
+    """True where the length of the training is to be found on valid."""
+    training = getattr(spec.hyperparameters, "training", None)
+    return training is not None and training.early_stopping is not None
 
 
 def judge(label: str, config: ExperimentConfig, divided: Divided, narrator: Narrator) -> Judged:
@@ -80,7 +103,8 @@ def judge(label: str, config: ExperimentConfig, divided: Divided, narrator: Narr
     if parts.valid is not None:
         on_valid = evaluate(model, parts.train, parts.valid, validation_protocol(config))
         if config.refit:
-            model, seconds = fit(spec, divided.dataset(divided.history), None, config.seed, label, narrator)
+            again = refit_spec(spec, model)
+            model, seconds = fit(again, divided.dataset(divided.history), None, config.seed, label, narrator)
     on_test = evaluate(model, divided.history, parts.test, config.evaluation, divided.prepared.negatives)
     narrator.say("fit", f"{label}  {seconds:.1f} s")
     return Judged(label, spec, model, seconds, on_valid, on_test)

@@ -1,5 +1,6 @@
 """Fit without judging, and judge what was fitted before."""
 
+import shutil
 from pathlib import Path
 
 from foretaste.artifacts.bundle import Bundle, BundleContents
@@ -8,21 +9,31 @@ from foretaste.config import ExperimentConfig
 from foretaste.errors import ArtifactError, ConfigError
 from foretaste.evaluation.protocol import Evaluation
 from foretaste.evaluation.protocol import evaluate as evaluate_model
-from foretaste.pipelines.experiment import divide, fit
+from foretaste.pipelines.experiment import divide, fit, may_stop_early, refit_spec
 from foretaste.pipelines.narration import Narrator
 
 
 def train(
-    config: ExperimentConfig, artifacts: Path, narrator: Narrator, *, label: str | None = None, promote: bool = False
+    config: ExperimentConfig,
+    artifacts: Path,
+    narrator: Narrator,
+    *,
+    label: str | None = None,
+    promote: bool = False,
+    resume: bool = False,
 ) -> dict[str, Bundle]:
     """Fit models on all events before test, and write a bundle of each.
 
+    A model that stops early is first trained without valid, to find out how long. Interrupted, a model that learns by
+    gradient leaves a checkpoint in `checkpoints/<name>-<label>`, which goes once its bundle is written.
+
     Args:
         config: the experiment.
-        artifacts: folder for `bundles/`.
+        artifacts: folder for `bundles/` and `checkpoints/`.
         narrator: told of each stage.
         label: one model of the config; None for all.
         promote: make the last bundle the live one.
+        resume: continue what was interrupted.
 
     Returns:
         Label → bundle.
@@ -39,10 +50,18 @@ def train(
     bundles = {}
     for each in labels:
         spec = config.models[each]
-        model, seconds = fit(spec, dataset, None, config.seed, each, narrator)
+        checkpoints = artifacts / "checkpoints" / f"{config.name}-{each}"
+        if may_stop_early(spec) and divided.split.valid is not None:
+            known, valid, trial = divided.dataset(divided.split.train), divided.split.valid, checkpoints / "length"
+            model, _ = fit(spec, known, valid, config.seed, each, narrator, checkpoint_dir=trial, resume=resume)
+            spec = refit_spec(spec, model)
+        model, seconds = fit(
+            spec, dataset, None, config.seed, each, narrator, checkpoint_dir=checkpoints, resume=resume
+        )
         contents = BundleContents.of(spec.type, model, dataset, seed=config.seed, experiment=config.resolved())
         is_live = promote and each == labels[-1]
         bundles[each] = store.publish(contents, promote=is_live, reason="trained")
+        shutil.rmtree(checkpoints, ignore_errors=True)
         arrow = "  → production" if is_live else ""
         narrator.say("train", f"{each}  {seconds:.1f} s  {store.root / bundles[each].id}{arrow}")
     return bundles

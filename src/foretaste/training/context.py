@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -36,6 +37,8 @@ class TrainingContext:
     """Called a few times a second with (steps done, steps in all, figures), on the process that writes."""
     on_epoch: Callable[[int, dict[str, float]], None] = _no_epoch
     """A tracker's hook: called with (epoch, figures) after each epoch, counted from 1, on the process that writes."""
+    checkpoint_dir: Path | None = None
+    """Folder of the resumable checkpoint, in place of the config's; None leaves the choice to the config."""
     resume: bool = False
     """Continue from the checkpoint in `checkpoint_dir`, where there is one."""
 

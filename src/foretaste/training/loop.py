@@ -119,6 +119,8 @@ class _Run:
     ) -> None:
         if not len(interactions):
             raise ModelError("there are no interactions to train on.")
+        if context.checkpoint_dir is not None:
+            config = config.model_copy(update={"checkpoint_dir": context.checkpoint_dir})
         self.task, self.config, self.context, self.interactions = task, config, context, interactions
         self.world, self.device = context.world, context.world.device
         self.module = task.module.to(self.device)

@@ -64,6 +64,15 @@ def test_dot_scores_of_own_and_of_shared_negatives_by_hand():
     assert dot_scores(user_BD, positive_BD, shared_CD)[1].tolist() == [[1.0, 2.0, 3.0], [0.0, 1.0, 1.0]]
 
 
+@pytest.mark.parametrize("num_negatives", [1, 16, 17, 40])
+def test_few_and_many_negatives_are_scored_alike(num_negatives, device):
+    generator = torch.Generator(device).manual_seed(0)
+    user_BD, positive_BD, *negatives = torch.randn(2 + num_negatives, 5, 8, generator=generator, device=device)
+    _, negative_BS = dot_scores(user_BD, positive_BD, torch.stack(negatives, dim=1))
+    for s, negative_BD in enumerate(negatives):
+        torch.testing.assert_close(negative_BS[:, s], (user_BD * negative_BD).sum(1))
+
+
 def test_log_q_has_the_shapes_of_the_items_and_is_refused_where_unknown():
     log_q_I = torch.tensor(np.log([0.5, 0.25, 0.25]))
     batch = Batch(torch.tensor([0]), torch.tensor([2]), negative_BS=torch.tensor([[0, 1]]), log_q_I=log_q_I)

@@ -151,6 +151,12 @@ def test_resuming_continues_in_the_middle_of_an_epoch_and_of_a_schedule(fit, tmp
     assert [e["learning_rate"] for e in result.history] == [e["learning_rate"] for e in expected.history]
 
 
+def test_the_folder_of_the_context_goes_before_that_of_the_config(fit, tmp_path):
+    fit(checkpoint_dir=tmp_path / "config", context={"checkpoint_dir": tmp_path / "context"})
+    assert [path.name for path in tmp_path.iterdir()] == ["context"]
+    assert checkpoint_path(tmp_path / "context").exists()
+
+
 def test_a_finished_training_resumed_is_finished(fit, tmp_path):
     first, _ = fit(checkpoint_dir=tmp_path)
     again, result = fit(checkpoint_dir=tmp_path, context={"resume": True})

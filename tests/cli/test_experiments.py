@@ -46,6 +46,12 @@ def test_train_and_evaluate_by_themselves(foretaste, config, tmp_path):
     assert bundle_id in shown.stdout
 
 
+def test_train_can_be_asked_to_continue(foretaste, config, tmp_path):
+    # Nothing was interrupted: it begins at the start.
+    result = foretaste("train", config, "--model", "als", "--artifacts", tmp_path / "art", "--resume", "--json")
+    assert [one["model"] for one in json.loads(result.stdout)["bundles"]] == ["als"]
+
+
 def test_a_wrong_config_costs_nothing_and_exits_with_2(shell, config, tmp_path):
     result = shell("run", config, "--artifacts", tmp_path / "art", "--set", "models.als.embeding_dim=3")
     assert result.returncode == 2

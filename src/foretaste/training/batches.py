@@ -11,8 +11,6 @@ from foretaste.errors import ModelError
 
 _FILTER_SLOTS_PER_PAIR = 8
 """At least seven of eight pairs that were never met are then recognised by one look-up."""
-_FEW_NEGATIVES = 16
-"""Up to so many a row, plain products are faster on a CPU than a batch of small matrix products: eight times at one."""
 _FILTER_MULTIPLIER = -7046029254386353131
 """2^64 divided by the golden ratio, odd, as a signed number: Knuth's multiplicative hash."""
 _FEW_NEGATIVES = 16

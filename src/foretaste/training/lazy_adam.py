@@ -36,7 +36,8 @@ def _sum_by_row(
     return row_R[:size], grad_RD[:size]
 
 
-@numba.njit(cache=True, fastmath={"contract"})
+# Python's rules would test each divisor for zero, which it never is, and keep the loop from being vectorised.
+@numba.njit(cache=True, fastmath={"contract"}, error_model="numpy")
 def _step_rows(
     weight_XD: FloatArray,
     mean_XD: FloatArray,

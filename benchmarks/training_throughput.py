@@ -3,13 +3,15 @@
     FORETASTE_DATA=... python benchmarks/training_throughput.py [--threads 1] [--epochs 3]
 
 Each line is one way of training the same two tables (dimension 64): the size of the batch, dense Adam over whole tables
-or lazy Adam over the rows of the batch, and the sampler. The first epoch is not counted; of the others the best is.
+or lazy Adam over the rows of the batch, and the sampler. The first epoch is not counted; of the others the best is. A
+run of all lines is written to results/.
 """
 
 import argparse
 import io
 import json
 import os
+import platform
 import time
 import zipfile
 from pathlib import Path
@@ -28,6 +30,7 @@ from foretaste.training.distributed import World, join_world
 from foretaste.training.loop import Task, train
 from foretaste.training.losses import bpr_loss, cosine_contrastive_loss
 
+RESULTS = Path(__file__).parent / "results" / "training_throughput.json"
 SETTINGS = [
     {"batch_size": 2048, "sparse": False},
     {"batch_size": 2048, "sparse": True},
@@ -111,9 +114,23 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     interactions = gowalla(Path(options.data))
+    settings = SETTINGS if options.only is None else [SETTINGS[number] for number in options.only]
+    measured = []
     with join_world(options.device) as world:
-        for setting in SETTINGS if options.only is None else [SETTINGS[number] for number in options.only]:
-            print(json.dumps(measure(interactions, setting, options.epochs, options.dim, world)), flush=True)
+        for setting in settings:
+            measured.append(measure(interactions, setting, options.epochs, options.dim, world))
+            print(json.dumps(measured[-1]), flush=True)
+        place = torch.cuda.get_device_name(world.device) if world.device.type == "cuda" else platform.machine()
+    if options.only is None and world.is_writer:
+        told = f"--threads {options.threads} --epochs {options.epochs}"
+        content = {
+            "command": f"python benchmarks/training_throughput.py {told}",
+            "machine": {"device": place, "cores": os.cpu_count(), "torch": torch.__version__},
+            "positives": len(interactions),
+            "embedding_dim": options.dim,
+            "measured": measured,
+        }
+        RESULTS.write_text(json.dumps(content, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,17 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "training": {"epochs": 3, "batch_size": 32, "sampler": {"kind": "in_batch"}},
         },
     },
+    "ncf": {
+        "neumf": {
+            "embedding_dim": 8,
+            "mlp_embedding_dim": 8,
+            "hidden_dims": [8, 6],
+            "regularization": 0.1,
+            "training": {"epochs": 10, "batch_size": 64, "learning_rate": 0.02, "sampler": {"num_negatives": 4}},
+        },
+        "mlp": {"kind": "mlp", "mlp_embedding_dim": 5, "hidden_dims": [7], "training": {"epochs": 2}},
+        "gmf": {"kind": "gmf", "embedding_dim": 5, "loss": "bpr", "training": {"epochs": 3, "batch_size": 64}},
+    },
     "two_tower": {
         "gate": {
             "embedding_dim": 8,

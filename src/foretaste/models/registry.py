@@ -35,6 +35,7 @@ MODELS: dict[str, ModelEntry] = {
     "ease": ModelEntry("foretaste.models.ease", "EASEConfig", "EASE"),
     "als": ModelEntry("foretaste.models.als", "ALSConfig", "ALS"),
     "bpr_mf": ModelEntry("foretaste.models.bpr_mf", "BPRMFConfig", "BPRMF"),
+    "ncf": ModelEntry("foretaste.models.ncf", "NCFConfig", "NCF"),
     "two_tower": ModelEntry("foretaste.models.two_tower.model", "TwoTowerConfig", "TwoTower"),
 }
 

@@ -23,7 +23,10 @@ RESULTS = Path(__file__).parent / "results" / "trainer.json"
 BATCH_SIZE, DIM = 2048, 64
 OURS: dict[str, tuple[str, dict[str, Any]]] = {
     "bpr": ("bpr_mf", {"embedding_dim": DIM, "item_bias": False, "regularization": {"user": 0, "item": 0}}),
-    "neumf": ("ncf", {"kind": "neumf", "embedding_dim": DIM, "loss": "bce"}),
+    "neumf": (
+        "ncf",
+        {"kind": "neumf", "embedding_dim": DIM, "mlp_embedding_dim": DIM, "hidden_dims": [128, 64, 32], "loss": "bce"},
+    ),
 }
 THEIRS: dict[str, tuple[str, dict[str, Any]]] = {
     "bpr": ("BPR", {"embedding_size": DIM}),

@@ -30,6 +30,7 @@ def run_config(real_data, tmp_path, monkeypatch):
     ("name", "num_events", "noun"),
     [
         ("movielens-100k", 100_000, "movie"),
+        ("two-tower-movielens-100k", 100_000, "movie"),
         ("movielens-latest-small", 90_274, "movie"),
         ("goodbooks", 596_140, "book"),
         ("amazon-gift-cards", 2_965, "product"),

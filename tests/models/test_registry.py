@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from foretaste.errors import ConfigError
+from foretaste.errors import ConfigError, ModelError
+from foretaste.models import registry
 from foretaste.models.protocol import FitContext
 from foretaste.models.registry import MODELS, build, entry, restore
 from foretaste.settings import Settings
@@ -50,3 +51,10 @@ def test_the_registry_imports_no_model():
     code = "import sys, foretaste.models.registry; print('foretaste.models.als' in sys.modules, 'torch' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["False", "False"]
+
+
+def test_a_model_whose_library_is_missing_is_refused_with_the_remedy(monkeypatch):
+    monkeypatch.setattr(registry, "find_spec", lambda _: None)
+    with pytest.raises(ModelError, match=r"training 'two_tower' needs torch.*neural"):
+        registry.check_trainable("two_tower")
+    registry.check_trainable("als")

@@ -5,9 +5,10 @@ A model is imported when it is asked for, so that torch is loaded only for those
 
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, cast
 
-from foretaste.errors import ConfigError
+from foretaste.errors import ConfigError, ModelError
 from foretaste.models.protocol import Recommender, State
 from foretaste.settings import Settings
 
@@ -19,6 +20,8 @@ class ModelEntry:
     module: str
     config_name: str
     class_name: str
+    trained_with: str | None = None
+    """A library of the extra `neural` that fitting needs, and scoring does not."""
 
     def config_class(self) -> type[Settings]:
         """The class of its hyperparameters."""
@@ -34,9 +37,9 @@ MODELS: dict[str, ModelEntry] = {
     "item_knn": ModelEntry("foretaste.models.item_knn", "ItemKNNConfig", "ItemKNN"),
     "ease": ModelEntry("foretaste.models.ease", "EASEConfig", "EASE"),
     "als": ModelEntry("foretaste.models.als", "ALSConfig", "ALS"),
-    "bpr_mf": ModelEntry("foretaste.models.bpr_mf", "BPRMFConfig", "BPRMF"),
-    "ncf": ModelEntry("foretaste.models.ncf", "NCFConfig", "NCF"),
-    "two_tower": ModelEntry("foretaste.models.two_tower.model", "TwoTowerConfig", "TwoTower"),
+    "bpr_mf": ModelEntry("foretaste.models.bpr_mf", "BPRMFConfig", "BPRMF", "torch"),
+    "ncf": ModelEntry("foretaste.models.ncf", "NCFConfig", "NCF", "torch"),
+    "two_tower": ModelEntry("foretaste.models.two_tower.model", "TwoTowerConfig", "TwoTower", "torch"),
 }
 
 
@@ -49,6 +52,20 @@ def entry(name: str) -> ModelEntry:
     if name not in MODELS:
         raise ConfigError(f"unknown model '{name}'; expected one of {', '.join(sorted(MODELS))}.")
     return MODELS[name]
+
+
+def check_trainable(name: str) -> None:
+    """Refuse to train a model whose library is not installed, before any data is read.
+
+    Raises:
+        ModelError: the library is missing; the message tells which extra brings it.
+    """
+    library = entry(name).trained_with
+    if library is not None and find_spec(library) is None:
+        raise ModelError(
+            f"training '{name}' needs {library}, which is not installed; "
+            f"`pip install -c constraints.txt '.[neural]'` brings it. Serving a trained one does without."
+        )
 
 
 def build(name: str, config: Settings | dict[str, Any]) -> Recommender:

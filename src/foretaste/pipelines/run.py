@@ -19,6 +19,7 @@ from foretaste.config import ExperimentConfig
 from foretaste.data.splits import summarise
 from foretaste.evaluation.protocol import Evaluation
 from foretaste.evaluation.report import ModelResult, ReportInput, render
+from foretaste.models.registry import check_trainable
 from foretaste.pipelines.experiment import Divided, Judged, divide, judge
 from foretaste.pipelines.narration import Narrator, Silence
 
@@ -78,6 +79,8 @@ def run(
         promote: make the bundle the live one.
     """
     narrator = narrator or Silence()
+    for spec in config.models.values():
+        check_trainable(spec.type)
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{config.name}"
     divided = divide(config, narrator)
     judged = [judge(label, config, divided, narrator) for label in config.models]

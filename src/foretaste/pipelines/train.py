@@ -9,6 +9,7 @@ from foretaste.config import ExperimentConfig
 from foretaste.errors import ArtifactError, ConfigError
 from foretaste.evaluation.protocol import Evaluation
 from foretaste.evaluation.protocol import evaluate as evaluate_model
+from foretaste.models.registry import check_trainable
 from foretaste.pipelines.experiment import divide, fit, may_stop_early, refit_spec
 from foretaste.pipelines.narration import Narrator
 
@@ -44,6 +45,8 @@ def train(
     if label is not None and label not in config.models:
         raise ConfigError(f"no model '{label}' in the config; it has {', '.join(config.models)}.")
     labels = list(config.models) if label is None else [label]
+    for each in labels:
+        check_trainable(config.models[each].type)
     divided = divide(config, narrator)
     dataset = divided.dataset(divided.history)
     store = BundleStore(artifacts / "bundles")

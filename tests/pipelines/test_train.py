@@ -91,6 +91,14 @@ def test_an_interrupted_training_is_continued_to_the_same_bundle(small_config, t
     assert not checkpoints.exists()
 
 
+def test_a_training_is_not_continued_with_other_hyperparameters(small_config, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(small_config(models=LEARNED, split=WITH_VALID), tmp_path, Interrupting(0, at_step=9))
+    changed = {"bpr_mf": LEARNED["bpr_mf"] | {"regularization": {"user": 0.5}}}
+    with pytest.raises(ConfigError, match="regularization"):
+        train(small_config(models=changed, split=WITH_VALID), tmp_path, Silence(), resume=True)
+
+
 def test_a_model_that_stops_early_is_trained_again_as_long_as_served_it_best(small_config, tmp_path):
     config = small_config(models=LEARNED, split=WITH_VALID)
     judged = run(config, tmp_path / "run", []).judged[0]

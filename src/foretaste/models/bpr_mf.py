@@ -148,7 +148,12 @@ class BPRMF:
                 return self.score
 
             result = train(
-                Task(tables, tables.loss, score=tables.score),
+                Task(
+                    tables,
+                    tables.loss,
+                    score=tables.score,
+                    settings=config.model_dump(mode="json", exclude={"training"}),
+                ),
                 interactions,
                 config.training,
                 training_context(context, interactions, world, snapshot),

@@ -132,7 +132,9 @@ def train_network(network: Network, interactions: Interactions, context: Trainin
             train_network(half, interactions, alone)
             halves.append(half)
         network.start_from(*halves)
-    task = Task(network, network.loss, score=network.score)
+    task = Task(
+        network, network.loss, score=network.score, settings=config.model_dump(mode="json", exclude={"training"})
+    )
     return train(task, interactions, config.training, context)
 
 

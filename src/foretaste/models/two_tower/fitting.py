@@ -67,7 +67,9 @@ def train_towers(
             return keep(_placement(towers, world.device))
 
         result = train(
-            Task(towers, objective.loss, objective.score),
+            Task(
+                towers, objective.loss, objective.score, settings=config.model_dump(mode="json", exclude={"training"})
+            ),
             events,
             config.training,
             training_context(context, events, world, snapshot),

@@ -16,11 +16,8 @@ from foretaste.evaluation.metrics import METRICS
 from foretaste.evaluation.significance import Estimate, bootstrap
 from foretaste.models.cold_start import score_or_popularity
 from foretaste.models.protocol import Query, Recommender, TopK
-from foretaste.models.topk import rank
+from foretaste.models.topk import queries_per_block, rank
 from foretaste.settings import Settings
-
-_SCORES_BYTES = 64 * 2**20
-"""Memory for the scores of a block of users."""
 
 
 class EvaluationConfig(Settings):
@@ -141,7 +138,7 @@ def evaluate(
 
 def _blocks(user_B: IntArray, num_items: int) -> Iterator[IntArray]:
     """Users in blocks whose scores fit the memory that is set aside for them."""
-    size = max(16, _SCORES_BYTES // (4 * num_items))
+    size = queries_per_block(num_items)
     for start in range(0, len(user_B), size):
         yield user_B[start : start + size]
 

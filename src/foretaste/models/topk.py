@@ -18,6 +18,8 @@ from foretaste.models.sparse_rows import rows_of
 
 _CHUNK = 64
 """Scores whose maximum is compared at once with the worst score still held."""
+_SCORES_BYTES = 64 * 2**20
+"""Memory for the scores of a block of queries."""
 _EXCLUDED = 1
 _DISFAVOURED = 2
 _MarkArray: TypeAlias = npt.NDArray[np.uint8]
@@ -103,6 +105,11 @@ def _rank_parallel(
 ) -> None:  # pragma: no cover
     for b in numba.prange(len(item_BK)):
         _rank_row(scores_BI[b], _mark(b, marks), item_BK[b], score_BK[b])
+
+
+def queries_per_block(num_items: int) -> int:
+    """How many queries to score at a time, so that their scores fit the memory that is set aside for them."""
+    return max(16, _SCORES_BYTES // (4 * num_items))
 
 
 def rank(

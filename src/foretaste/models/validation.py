@@ -18,7 +18,7 @@ from scipy import sparse
 from foretaste.arrays import EMPTY_SLOT, DoubleArray, FloatArray, IntArray
 from foretaste.data.interactions import Interactions
 from foretaste.models.protocol import FitContext, Query
-from foretaste.models.topk import rank
+from foretaste.models.topk import queries_per_block, rank
 from foretaste.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ Score = Callable[[Query], FloatArray]
 
 CUTOFF = 10
 METRICS = (f"ndcg@{CUTOFF}", f"recall@{CUTOFF}")
-_SCORES_BYTES = 64 * 2**20
-"""Memory for the scores of a block of users."""
 
 
 def validation_values(
@@ -49,7 +47,7 @@ def validation_values(
         held_out_UI: what should come first.
         user_B: users with held-out events.
     """
-    size = max(16, _SCORES_BYTES // (4 * history_UI.shape[1]))
+    size = queries_per_block(history_UI.shape[1])
     blocks = [user_B[start : start + size] for start in range(0, len(user_B), size)]
     values = [_values(score(block_B), history_UI[block_B], held_out_UI[block_B]) for block_B in blocks]
     return np.concatenate([np.zeros((0, len(METRICS))), *values])

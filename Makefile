@@ -68,5 +68,5 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP_INSTALL) --editable '.[dev,neural]'
+	$(PIP_INSTALL) --editable '.[dev,neural,ann,postgres,tracking,tuning,ui]'
 	@touch $@

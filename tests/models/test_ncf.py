@@ -116,6 +116,13 @@ def test_pretraining_changes_the_result(dataset_of):
     assert np.abs(states[0] - states[2]).max() > 0.01
 
 
+def test_the_epochs_that_are_told_are_those_of_the_whole_network(dataset_of):
+    told = []
+    context = FitContext(on_epoch=lambda epoch, figures: told.append((epoch, figures["loss"])))
+    model = NCF(small(pretraining_epochs=2)).fit(dataset_of(two_tastes()), context)
+    assert [epoch for epoch, _ in told] == list(range(1, model.config.training.epochs + 1))
+
+
 def test_early_stopping_tells_the_refit_how_long(dataset_of):
     weights_UI = two_tastes()
     is_valid_UI = weights_UI & (np.random.default_rng(1).random(weights_UI.shape) < 0.2)

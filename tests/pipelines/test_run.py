@@ -95,6 +95,24 @@ def test_the_folder_of_the_run_tells_all(result):
     assert per_user["user_id"].to_list() == result.divided.history.users.ids_at(als.test.user_B)
 
 
+def test_each_epoch_of_a_training_by_gradient_is_told(small_config, tmp_path):
+    training = {"epochs": 3, "batch_size": 512, "early_stopping": {"patience": 3, "every_epochs": 2}}
+    result = run(
+        small_config(models={"als": {}, "bpr_mf": {"embedding_dim": 4, "training": training}}), tmp_path, COMMAND
+    )
+    assert not (result.folder / "learning_curve.als.parquet").exists()
+    curve = pl.read_parquet(result.folder / "learning_curve.bpr_mf.parquet")
+    trained, again = curve.filter(pl.col("fit") == "train"), curve.filter(pl.col("fit") == "refit")
+    assert trained["epoch"].to_list() == [1, 2, 3]
+    assert trained["loss"].is_sorted(descending=True)
+    assert trained["ndcg@10"].is_null().to_list() == [True, False, False]
+    assert (curve["samples_per_second"] > 0).all()
+    assert (curve["seconds"] > 0).all()
+    best = trained["ndcg@10"].arg_max() + 1
+    assert again["epoch"].to_list() == list(range(1, best + 1))
+    assert again["ndcg@10"].is_null().all()
+
+
 def test_a_config_gives_the_same_result_twice(small_config, tmp_path, result):
     again = run(small_config(), tmp_path / "again", COMMAND)
     assert [one["metrics"] for one in again.to_json()["models"]] == [

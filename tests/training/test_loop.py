@@ -151,6 +151,16 @@ def test_resuming_continues_in_the_middle_of_an_epoch_and_of_a_schedule(fit, tmp
     assert [e["learning_rate"] for e in result.history] == [e["learning_rate"] for e in expected.history]
 
 
+def test_a_continued_training_tells_the_epochs_before(fit, tmp_path):
+    told = []
+    fit(epochs=2, checkpoint_dir=tmp_path)
+    listening = {"resume": True, "on_epoch": lambda epoch, figures: told.append((epoch, figures))}
+    _, result = fit(epochs=3, checkpoint_dir=tmp_path, context=listening)
+    assert told == list(enumerate(result.history, start=1))
+    assert [epoch for epoch, _ in told] == [1, 2, 3]
+    assert all(figures["seconds"] > 0 for _, figures in told)
+
+
 def test_the_folder_of_the_context_goes_before_that_of_the_config(fit, tmp_path):
     fit(checkpoint_dir=tmp_path / "config", context={"checkpoint_dir": tmp_path / "context"})
     assert [path.name for path in tmp_path.iterdir()] == ["context"]

@@ -1,10 +1,11 @@
 """The report of a run, as Markdown: made so that someone who was not there can judge the result."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import polars as pl
 import yaml
 
 from foretaste.arrays import EMPTY_SLOT
@@ -29,6 +30,8 @@ class ModelResult:
     fit_seconds: float
     valid: Evaluation | None
     test: Evaluation
+    learning_curve: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """A row an epoch, as `LearningCurve.frame` has it; no rows for a model without epochs."""
 
 
 @dataclass(frozen=True, eq=False)

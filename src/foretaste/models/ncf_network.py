@@ -11,7 +11,7 @@ from foretaste.arrays import FloatArray
 from foretaste.data.interactions import Interactions
 from foretaste.models.ncf import NCFConfig
 from foretaste.training.batches import Batch
-from foretaste.training.context import TrainingContext
+from foretaste.training.context import TrainingContext, no_epoch
 from foretaste.training.loop import Task, TrainingResult, train
 from foretaste.training.losses import bce_loss, bpr_loss
 
@@ -122,7 +122,7 @@ def train_network(network: Network, interactions: Interactions, context: Trainin
     config = network.config
     if config.pretraining_epochs:
         # A checkpoint is of the whole network; resumed, the halves are trained anew and then overwritten by it.
-        alone = replace(context, validate=None, checkpoint_dir=None, resume=False)
+        alone = replace(context, validate=None, checkpoint_dir=None, resume=False, on_epoch=no_epoch)
         changes = {"epochs": config.pretraining_epochs, "early_stopping": None, "checkpoint_dir": None}
         training = config.training.model_copy(update=changes)
         halves = []

@@ -20,7 +20,15 @@ Progress = Callable[[int, int, dict[str, float]], None]
 """Called with (steps done, steps in all, figures of the step)."""
 
 
+EpochReport = Callable[[int, dict[str, float]], None]
+"""Called with (epoch, counted from 1, and its figures)."""
+
+
 def no_progress(done: int, total: int, figures: dict[str, float]) -> None:
+    """Report nothing."""
+
+
+def no_epoch(epoch: int, figures: dict[str, float]) -> None:
     """Report nothing."""
 
 
@@ -36,6 +44,9 @@ class FitContext:
     """Folder in which a training by gradient leaves a checkpoint, so that it can be continued; None for none."""
     resume: bool = False
     """Continue from the checkpoint in `checkpoint_dir`, where there is one."""
+    on_epoch: EpochReport = no_epoch
+    """Told of each epoch of a training by gradient: `loss`, `samples_per_second`, `learning_rate`, `seconds`, and
+    `ndcg@10` and `recall@10` on `valid` where those were measured."""
 
 
 @dataclass(frozen=True, eq=False)

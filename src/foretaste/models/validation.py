@@ -87,7 +87,7 @@ def validation_metric(
 def training_context(
     context: FitContext, history: Interactions, world: World, snapshot: Callable[[], Score]
 ) -> TrainingContext:
-    """What the loop is given: seed and progress of `context`, and a validation where it holds events out.
+    """What the loop is given: seed and listeners of `context`, and a validation where it holds events out.
 
     Args:
         context: what the model was given.
@@ -103,6 +103,7 @@ def training_context(
         progress=context.progress,
         checkpoint_dir=context.checkpoint_dir,
         resume=context.resume,
+        on_epoch=context.on_epoch,
     )
     if context.valid is None:
         return told

@@ -4,13 +4,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from foretaste.config import ExperimentConfig, ModelSpec
 from foretaste.data.interactions import Dataset, Interactions, Split
 from foretaste.data.prepare import Audit, Prepared, prepare
 from foretaste.data.sources import read_source
 from foretaste.data.splits import PartSummary, split, summarise
+from foretaste.evaluation.learning_curve import REFIT, TRAIN, LearningCurve
 from foretaste.evaluation.protocol import Evaluation, EvaluationConfig, evaluate
-from foretaste.models.protocol import FitContext, Recommender, StopsEarly
+from foretaste.models.protocol import EpochReport, FitContext, Recommender, StopsEarly, no_epoch
 from foretaste.models.registry import build
 from foretaste.pipelines.narration import Narrator
 
@@ -44,6 +47,8 @@ class Judged:
     valid: Evaluation | None
     """None where the split has no validation part."""
     test: Evaluation
+    learning_curve: pl.DataFrame
+    """A row an epoch of both fits, as `LearningCurve.frame` has it."""
 
 
 def prepare_data(config: ExperimentConfig, narrator: Narrator) -> Prepared:
@@ -73,11 +78,12 @@ def fit(
     *,
     checkpoint_dir: Path | None = None,
     resume: bool = False,
+    on_epoch: EpochReport = no_epoch,
 ) -> tuple[Recommender, float]:
     """A fitted model, and the wall seconds that fitting took."""
     with narrator.progress(f"fit {label}") as progress:
         started = time.perf_counter()
-        context = FitContext(seed, valid, progress, checkpoint_dir, resume)
+        context = FitContext(seed, valid, progress, checkpoint_dir, resume, on_epoch)
         model = build(spec.type, spec.hyperparameters).fit(dataset, context)
         return model, time.perf_counter() - started
 
@@ -97,17 +103,26 @@ def may_stop_early(spec: ModelSpec) -> bool:
 
 def judge(label: str, config: ExperimentConfig, divided: Divided, narrator: Narrator) -> Judged:
     """Fit one model on train and judge it on valid; fit it again on all before test, and test it."""
-    spec, parts = config.models[label], divided.split
-    model, seconds = fit(spec, divided.dataset(parts.train), parts.valid, config.seed, label, narrator)
+    spec, parts, curve = config.models[label], divided.split, LearningCurve()
+    model, seconds = fit(
+        spec,
+        divided.dataset(parts.train),
+        parts.valid,
+        config.seed,
+        label,
+        narrator,
+        on_epoch=curve.listener(TRAIN),
+    )
     on_valid = None
     if parts.valid is not None:
         on_valid = evaluate(model, parts.train, parts.valid, validation_protocol(config))
         if config.refit:
             again = refit_spec(spec, model)
-            model, seconds = fit(again, divided.dataset(divided.history), None, config.seed, label, narrator)
+            dataset = divided.dataset(divided.history)
+            model, seconds = fit(again, dataset, None, config.seed, label, narrator, on_epoch=curve.listener(REFIT))
     on_test = evaluate(model, divided.history, parts.test, config.evaluation, divided.prepared.negatives)
     narrator.say("fit", f"{label}  {seconds:.1f} s")
-    return Judged(label, spec, model, seconds, on_valid, on_test)
+    return Judged(label, spec, model, seconds, on_valid, on_test, curve.frame())
 
 
 def validation_protocol(config: ExperimentConfig) -> EvaluationConfig:

@@ -104,7 +104,7 @@ def run(
         audit=divided.prepared.audit,
         split_method=divided.split.method,
         parts=summarise(divided.split),
-        results=[ModelResult(one.label, one.fit_seconds, one.valid, one.test) for one in judged],
+        results=[ModelResult(one.label, one.fit_seconds, one.valid, one.test, one.learning_curve) for one in judged],
         best=best.label,
         select_by=config.evaluation.select_by,
         config=config.resolved(),
@@ -142,7 +142,7 @@ def _model_json(judged: Judged) -> dict[str, Any]:
 
 
 def _write(result: RunResult, config: ExperimentConfig, report: str) -> None:
-    """The folder of the run: report, resolved config, figures, and each model's outcome per user."""
+    """The folder of the run: report, resolved config, figures, and each model's outcome per user and per epoch."""
     root = result.folder.parent
     root.mkdir(parents=True, exist_ok=True)
     with atomic.unfinished_folder(root) as folder:
@@ -156,4 +156,6 @@ def _write(result: RunResult, config: ExperimentConfig, report: str) -> None:
             ids = pl.Series("user_id", users.ids_at(judged.test.user_B))
             outcome = pl.DataFrame([ids, *(pl.Series(name, values) for name, values in judged.test.values.items())])
             outcome.write_parquet(folder / f"per_user.{judged.label}.parquet")
+            if len(judged.learning_curve):
+                judged.learning_curve.write_parquet(folder / f"learning_curve.{judged.label}.parquet")
         atomic.finish(folder, result.run_id)

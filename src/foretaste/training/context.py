@@ -16,7 +16,7 @@ def _no_progress(done: int, total: int, figures: dict[str, float]) -> None:
     """Report nothing."""
 
 
-def _no_epoch(epoch: int, figures: dict[str, float]) -> None:
+def no_epoch(epoch: int, figures: dict[str, float]) -> None:
     """Report nothing."""
 
 
@@ -35,8 +35,11 @@ class TrainingContext:
     """
     progress: Callable[[int, int, dict[str, float]], None] = _no_progress
     """Called a few times a second with (steps done, steps in all, figures), on the process that writes."""
-    on_epoch: Callable[[int, dict[str, float]], None] = _no_epoch
-    """A tracker's hook: called with (epoch, figures) after each epoch, counted from 1, on the process that writes."""
+    on_epoch: Callable[[int, dict[str, float]], None] = no_epoch
+    """Called with (epoch, figures) after each epoch, counted from 1, on the process that writes.
+
+    A training that is continued tells the epochs of its checkpoint first, so that a listener has the whole curve.
+    """
     checkpoint_dir: Path | None = None
     """Folder of the resumable checkpoint, in place of the config's; None leaves the choice to the config."""
     resume: bool = False

@@ -73,7 +73,7 @@ class TrainingResult:
     """What became of a training; the weights are in the module."""
 
     history: list[dict[str, float]]
-    """For each epoch `loss`, `samples_per_second`, `learning_rate`, and what the validation gave."""
+    """For each epoch `loss`, `samples_per_second`, `learning_rate`, what the validation gave, and `seconds` in all."""
     best_epoch: int | None
     """The epoch, the first being 1, whose weights were kept; None where the last ones were."""
     stopped_early: bool
@@ -158,6 +158,7 @@ class _Run:
         figures = self.figures(first_step, started_at)
         position.epoch, position.step, position.loss_sum = position.epoch + 1, 0, 0.0
         figures |= self.validate()
+        figures["seconds"] = time.perf_counter() - started_at
         position.history.append(figures)
         if self.world.is_writer:
             self.context.on_epoch(position.epoch, figures)
@@ -279,6 +280,9 @@ class _Run:
         if self.stopping and state["stopping"]:
             self.stopping.load_state(state["stopping"])
         self.position = Position(**state["position"])
+        if self.world.is_writer:
+            for epoch, figures in enumerate(self.position.history, 1):
+                self.context.on_epoch(epoch, figures)
 
     def identity(self) -> dict[str, Any]:
         """What a run must share with this one to continue its checkpoint."""

@@ -21,7 +21,7 @@ from foretaste.arrays import BoolArray, FloatArray
 from foretaste.config import ExperimentConfig, load_config
 from foretaste.data.features import FeaturesConfig, fit_features
 from foretaste.data.interactions import Dataset, Interactions
-from foretaste.evaluation.metrics import ndcg
+from foretaste.models.hits import ndcg
 from foretaste.models.protocol import FitContext, Query
 from foretaste.models.topk import rank
 from foretaste.models.two_tower.config import TwoTowerConfig

@@ -9,12 +9,13 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 from scipy import sparse
 
-from foretaste.arrays import EMPTY_SLOT, BoolArray, DoubleArray, FloatArray, IntArray
+from foretaste.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from foretaste.data.interactions import Interactions
 from foretaste.errors import DataError
 from foretaste.evaluation.metrics import METRICS
 from foretaste.evaluation.significance import Estimate, bootstrap
 from foretaste.models.cold_start import score_or_popularity
+from foretaste.models.hits import hits
 from foretaste.models.protocol import Query, Recommender, TopK
 from foretaste.models.topk import queries_per_block, rank
 from foretaste.settings import Settings
@@ -126,7 +127,7 @@ def evaluate(
         cold.append(is_cold_B)
     top = TopK(np.concatenate([one.item_BK for one in lists]), np.concatenate([one.score_BK for one in lists]))
 
-    hit_BK = _hits(top.item_BK, relevant_UI[user_B])
+    hit_BK = hits(top.item_BK, relevant_UI[user_B])
     num_relevant_B = np.diff(relevant_UI.indptr)[user_B].astype(np.int32)
     values = {
         f"{name}@{cutoff}": METRICS[name](hit_BK[:, :cutoff], num_relevant_B)
@@ -141,16 +142,6 @@ def _blocks(user_B: IntArray, num_items: int) -> Iterator[IntArray]:
     size = queries_per_block(num_items)
     for start in range(0, len(user_B), size):
         yield user_B[start : start + size]
-
-
-def _hits(item_BK: IntArray, relevant_BI: sparse.csr_array) -> DoubleArray:
-    """hit_BK: 1.0 where a slot holds a relevant item."""
-    num_queries, num_items = relevant_BI.shape
-    row_B = np.arange(num_queries, dtype=np.int64)
-    relevant_keys = np.repeat(row_B * num_items, np.diff(relevant_BI.indptr)) + relevant_BI.indices
-    slot_keys = (row_B * num_items)[:, None] + item_BK
-    is_hit_BK: BoolArray = np.isin(slot_keys, relevant_keys) & (item_BK != EMPTY_SLOT)
-    return is_hit_BK.astype(np.float64)
 
 
 def _rank_given(

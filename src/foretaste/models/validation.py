@@ -1,6 +1,6 @@
 """How good a model is while it still learns: NDCG and recall at 10 of held-out events, by full ranking.
 
-A small part of the evaluation, which stands above the models and cannot be asked by them: binary relevance, items of
+The protocol of the evaluation, which stands above the models and cannot be asked by them: binary relevance, items of
 the training left out, ties against the model.
 
 Torch is imported inside functions, so that a model that trains with it is served without it.
@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from foretaste.arrays import EMPTY_SLOT, DoubleArray, FloatArray, IntArray
+from foretaste.arrays import DoubleArray, FloatArray, IntArray
 from foretaste.data.interactions import Interactions
+from foretaste.models.hits import hits, ndcg, recall
 from foretaste.models.protocol import FitContext, Query
 from foretaste.models.topk import queries_per_block, rank
 from foretaste.training.config import TrainingConfig
@@ -54,13 +55,9 @@ def validation_values(
 
 
 def _values(scores_BI: FloatArray, history_BI: sparse.csr_array, held_out_BI: sparse.csr_array) -> DoubleArray:
-    item_BK = rank(scores_BI, CUTOFF, exclude_BI=history_BI, disfavour_BI=held_out_BI).item_BK
-    is_held_out_BI = held_out_BI.toarray() > 0
-    hit_BK = np.take_along_axis(is_held_out_BI, np.maximum(item_BK, 0), axis=1) & (item_BK != EMPTY_SLOT)
-    gain_K = 1 / np.log2(np.arange(CUTOFF) + 2)
-    num_relevant_B = is_held_out_BI.sum(axis=1)
-    ideal_B = np.cumsum(gain_K)[np.minimum(num_relevant_B, CUTOFF) - 1]
-    return np.column_stack([hit_BK @ gain_K / ideal_B, hit_BK.sum(axis=1) / num_relevant_B])
+    top = rank(scores_BI, CUTOFF, exclude_BI=history_BI, disfavour_BI=held_out_BI)
+    hit_BK, num_relevant_B = hits(top.item_BK, held_out_BI), np.diff(held_out_BI.indptr)
+    return np.column_stack([ndcg(hit_BK, num_relevant_B), recall(hit_BK, num_relevant_B)])
 
 
 def validation_metric(

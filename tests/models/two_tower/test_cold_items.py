@@ -7,7 +7,7 @@ from foretaste.data.features import fit_features
 from foretaste.data.prepare import PrepareConfig, prepare
 from foretaste.data.sources import read_source
 from foretaste.data.sources.movielens import MovielensConfig
-from foretaste.evaluation.metrics import ndcg
+from foretaste.models.hits import ndcg
 from foretaste.models.protocol import FitContext, Query
 from foretaste.models.topk import rank
 from foretaste.models.two_tower.config import TwoTowerConfig

@@ -5,10 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy import sparse
 
-from foretaste.evaluation.metrics import METRICS, average_precision, hit_rate, mrr, ndcg, precision, recall
+from foretaste.models.hits import average_precision, hit_rate, hits, mrr, ndcg, precision, recall
 
 HITS, RELEVANT = [[1, 0, 1]], [4]
+
+
+def test_hits_are_the_relevant_items_and_never_an_empty_slot():
+    relevant_BI = sparse.csr_array(np.array([[1, 0, 0, 1], [0, 0, 0, 0]], dtype=np.float32))
+    item_BK = np.array([[3, 2, 0], [1, 3, -1]], dtype=np.int32)
+    assert hits(item_BK, relevant_BI).tolist() == [[1, 0, 1], [0, 0, 0]]
 
 
 def test_recall_counts_the_relevant_items_outside_the_list():
@@ -44,12 +51,15 @@ def test_ndcg_of_two_relevant_items_with_one_found_first():
 hit_lists = arrays.arrays(np.int64, st.tuples(st.integers(1, 4), st.integers(1, 6)), elements=st.integers(0, 1))
 
 
-@pytest.mark.parametrize("name", METRICS)
+METRICS = [recall, precision, hit_rate, mrr, average_precision, ndcg]
+
+
+@pytest.mark.parametrize("metric", METRICS)
 @given(hits=hit_lists, extra=st.integers(0, 3))
-def test_every_metric_is_a_share_and_perfect_lists_are_perfect(name, hits, extra):
+def test_every_metric_is_a_share_and_perfect_lists_are_perfect(metric, hits, extra):
     num_relevant = np.maximum(hits.sum(axis=1), 1) + extra
-    values = METRICS[name](hits, num_relevant)
+    values = metric(hits, num_relevant)
     assert values.shape == (len(hits),)
     assert np.all((values >= 0) & (values <= 1 + 1e-12))
-    perfect = METRICS[name](np.ones_like(hits), np.full(len(hits), hits.shape[1]))
+    perfect = metric(np.ones_like(hits), np.full(len(hits), hits.shape[1]))
     assert perfect == pytest.approx(np.ones(len(hits)))

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from scipy import sparse
 
 from foretaste.evaluation.protocol import EvaluationConfig, evaluate
@@ -30,6 +31,23 @@ def test_the_figures_are_those_of_the_evaluation(dataset):
     assert not judged.is_cold_B.any()
     assert figures == pytest.approx({name: judged.mean(name) for name in figures})
     assert "ndcg@10" in figures
+
+
+def test_two_processes_give_the_figures_of_one_to_the_last_digit(dataset, monkeypatch):
+    train, valid = parts_of(dataset)
+    model = ItemKNN().fit(dataset.with_interactions(train), FitContext())
+    given = (model.score, train.to_csr(), valid.to_csr())
+    alone = validation_metric(*given, World())
+    gathered = []
+
+    def gather_rows(world, rows_X):
+        gathered.append(rows_X)
+        return torch.cat(gathered)
+
+    monkeypatch.setattr(World, "gather_rows", gather_rows)
+    validation_metric(*given, World(rank=0, size=2))
+    assert validation_metric(*given, World(rank=1, size=2)) == alone
+    assert min(map(len, gathered)) > 10
 
 
 def test_a_user_without_history_is_not_judged():

@@ -95,6 +95,11 @@ def refit_spec(spec: ModelSpec, model: Recommender) -> ModelSpec:
     return spec.model_copy(update={"hyperparameters": model.refit_config()})
 
 
+def learns_by_gradient(spec: ModelSpec) -> bool:
+    """True for a model that is trained by the loop of `training/`, which several processes can share."""
+    return hasattr(spec.hyperparameters, "training")
+
+
 def may_stop_early(spec: ModelSpec) -> bool:
     """True where the length of the training is to be found on valid."""
     training = getattr(spec.hyperparameters, "training", None)

@@ -17,11 +17,13 @@ from foretaste.artifacts.manifest import library_versions
 from foretaste.artifacts.store import BundleStore
 from foretaste.config import ExperimentConfig
 from foretaste.data.splits import summarise
+from foretaste.errors import ConfigError
 from foretaste.evaluation.protocol import Evaluation
 from foretaste.evaluation.report import ModelResult, ReportInput, render
 from foretaste.models.registry import check_trainable
 from foretaste.pipelines.experiment import Divided, Judged, divide, judge
 from foretaste.pipelines.narration import Narrator, Silence
+from foretaste.training.processes import num_processes
 
 REPORT_FILE = "report.md"
 CONFIG_FILE = "config.yaml"
@@ -77,8 +79,17 @@ def run(
         command: what to type for the same result; the report tells it.
         narrator: told of each stage.
         promote: make the bundle the live one.
+
+    Raises:
+        ConfigError: it was started by torchrun; only `train` is shared between processes.
     """
     narrator = narrator or Silence()
+    if num_processes() > 1:
+        raise ConfigError(
+            f"`foretaste run` judges and publishes in one process and was started in {num_processes()}; "
+            "train with `torchrun --nproc-per-node N -m foretaste train CONFIG`, then judge with "
+            "`foretaste evaluate CONFIG --bundle ID`."
+        )
     for spec in config.models.values():
         check_trainable(spec.type)
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{config.name}"

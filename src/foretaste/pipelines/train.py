@@ -10,8 +10,9 @@ from foretaste.errors import ArtifactError, ConfigError
 from foretaste.evaluation.protocol import Evaluation
 from foretaste.evaluation.protocol import evaluate as evaluate_model
 from foretaste.models.registry import check_trainable
-from foretaste.pipelines.experiment import divide, fit, may_stop_early, refit_spec
-from foretaste.pipelines.narration import Narrator
+from foretaste.pipelines.experiment import divide, fit, learns_by_gradient, may_stop_early, refit_spec
+from foretaste.pipelines.narration import Narrator, Silence
+from foretaste.training.processes import is_writer, joined
 
 
 def train(
@@ -28,6 +29,9 @@ def train(
     A model that stops early is first trained without valid, to find out how long. Interrupted, a model that learns by
     gradient leaves a checkpoint in `checkpoints/<name>-<label>`, which goes once its bundle is written.
 
+    Under torchrun the processes share the training of a model that learns by gradient. All else is done by the first of
+    them alone: it fits the other models, writes the bundles and tells the stages.
+
     Args:
         config: the experiment.
         artifacts: folder for `bundles/` and `checkpoints/`.
@@ -37,7 +41,7 @@ def train(
         resume: continue what was interrupted.
 
     Returns:
-        Label → bundle.
+        Label → bundle; empty for a process that only helps to train.
 
     Raises:
         ConfigError: the config has no such model.
@@ -45,28 +49,33 @@ def train(
     if label is not None and label not in config.models:
         raise ConfigError(f"no model '{label}' in the config; it has {', '.join(config.models)}.")
     labels = list(config.models) if label is None else [label]
+    if not is_writer():
+        labels, narrator = [each for each in labels if learns_by_gradient(config.models[each])], Silence()
     for each in labels:
         check_trainable(config.models[each].type)
     divided = divide(config, narrator)
     dataset = divided.dataset(divided.history)
     store = BundleStore(artifacts / "bundles")
     bundles = {}
-    for each in labels:
-        spec = config.models[each]
-        checkpoints = artifacts / "checkpoints" / f"{config.name}-{each}"
-        if may_stop_early(spec) and divided.split.valid is not None:
-            known, valid, trial = divided.dataset(divided.split.train), divided.split.valid, checkpoints / "length"
-            model, _ = fit(spec, known, valid, config.seed, each, narrator, checkpoint_dir=trial, resume=resume)
-            spec = refit_spec(spec, model)
-        model, seconds = fit(
-            spec, dataset, None, config.seed, each, narrator, checkpoint_dir=checkpoints, resume=resume
-        )
-        contents = BundleContents.of(spec.type, model, dataset, seed=config.seed, experiment=config.resolved())
-        is_live = promote and each == labels[-1]
-        bundles[each] = store.publish(contents, promote=is_live, reason="trained")
-        shutil.rmtree(checkpoints, ignore_errors=True)
-        arrow = "  → production" if is_live else ""
-        narrator.say("train", f"{each}  {seconds:.1f} s  {store.root / bundles[each].id}{arrow}")
+    with joined():
+        for each in labels:
+            spec = config.models[each]
+            checkpoints = artifacts / "checkpoints" / f"{config.name}-{each}"
+            if may_stop_early(spec) and divided.split.valid is not None:
+                known, valid, trial = divided.dataset(divided.split.train), divided.split.valid, checkpoints / "length"
+                model, _ = fit(spec, known, valid, config.seed, each, narrator, checkpoint_dir=trial, resume=resume)
+                spec = refit_spec(spec, model)
+            model, seconds = fit(
+                spec, dataset, None, config.seed, each, narrator, checkpoint_dir=checkpoints, resume=resume
+            )
+            if not is_writer():
+                continue
+            contents = BundleContents.of(spec.type, model, dataset, seed=config.seed, experiment=config.resolved())
+            is_live = promote and each == labels[-1]
+            bundles[each] = store.publish(contents, promote=is_live, reason="trained")
+            shutil.rmtree(checkpoints, ignore_errors=True)
+            arrow = "  → production" if is_live else ""
+            narrator.say("train", f"{each}  {seconds:.1f} s  {store.root / bundles[each].id}{arrow}")
     return bundles
 
 

@@ -17,6 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from foretaste.errors import ConfigError
+from foretaste.training.processes import num_processes
 
 _CPU = torch.device("cpu")
 
@@ -112,8 +113,8 @@ def broadcast_module(module: nn.Module, world: World) -> None:
 def join_world(device: Literal["auto", "cpu", "cuda"] = "auto") -> Iterator[World]:
     """The world that `torchrun` describes in the environment, or a world of one.
 
-    Takes nccl between GPUs and gloo between CPUs, and the GPU of the local rank. Joins a process group that stands
-    already, and takes down only one of its own.
+    Takes nccl for tensors on GPUs and gloo for those on CPUs, and the GPU of the local rank. Joins a process group that
+    stands already, and takes down only one of its own.
 
     Raises:
         ConfigError: `cuda` is asked for and there is none, or fewer GPUs than processes on this machine.
@@ -121,14 +122,14 @@ def join_world(device: Literal["auto", "cpu", "cuda"] = "auto") -> Iterator[Worl
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     place = _device(device, local_rank)
     standing = dist.is_initialized()
-    if not standing and int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if not standing and num_processes() == 1:
         yield World(place)
         return
     if not standing:
         # Its functions take the group that stands when they are imported as a default. Imported by the first optimiser
         # step instead, they would keep our group and its threads alive until Python ends, which then aborts at times.
         import_module("torch.distributed.nn")
-        dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
+        dist.init_process_group("cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo")
     try:
         yield World(place, dist.get_rank(), dist.get_world_size())
     finally:

@@ -3,8 +3,7 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, Field, SerializeAsAny, ValidationError, field_validator
@@ -17,7 +16,7 @@ from foretaste.data.validate import BadRows
 from foretaste.errors import ConfigError
 from foretaste.evaluation.protocol import EvaluationConfig
 from foretaste.models.registry import entry
-from foretaste.settings import Settings
+from foretaste.settings import Settings, sections_in
 
 
 class ModelSpec(Settings):
@@ -229,20 +228,13 @@ def _walk(config_class: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[ty
             field = section.model_fields.get(str(step))
             inside = field.annotation if field else None
         else:
-            tagged = [cls for cls in _members(inside) if step in _tags(cls)]
+            tagged = [cls for cls in sections_in(inside) if step in _tags(cls)]
             if tagged:
                 inside = section = tagged[0]
             else:
                 keys.append(str(step))
                 inside = None
     return section, keys
-
-
-def _members(annotation: Any) -> list[type[BaseModel]]:
-    """The config classes of a union."""
-    if get_origin(annotation) in (Union, UnionType):
-        return [member for one in get_args(annotation) for member in _members(one)]
-    return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
 
 
 def _tags(config_class: type[BaseModel]) -> set[Any]:

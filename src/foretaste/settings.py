@@ -1,6 +1,7 @@
 """The base of every config section: frozen, typed, and closed to keys that it does not know."""
 
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,3 +14,10 @@ class Settings(BaseModel):
     def resolved(self) -> dict[str, Any]:
         """All values, defaults included, as plain JSON types."""
         return self.model_dump(mode="json")
+
+
+def sections_in(annotation: Any) -> list[type[BaseModel]]:
+    """The config classes of an annotation: its own, or those of its union."""
+    if get_origin(annotation) in (Union, UnionType):
+        return [section for one in get_args(annotation) for section in sections_in(one)]
+    return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 
 from foretaste.artifacts import atomic
@@ -53,3 +55,23 @@ def test_a_line_cut_short_does_not_spoil_the_next(tmp_path):
     atomic.append_line(path, "three")
     atomic.append_line(path, "four")
     assert path.read_text() == "one\ntw\nthree\nfour\n"
+
+
+def test_a_presence_ends_with_its_block_or_its_process(tmp_path):
+    with atomic.presence(tmp_path) as mine, atomic.presence(tmp_path) as other:
+        assert mine != other
+        assert atomic.is_locked(tmp_path / mine)
+    assert not atomic.is_locked(tmp_path / mine)
+    assert list(tmp_path.iterdir()) == []
+    code = "import os, sys; from pathlib import Path; from foretaste.artifacts import atomic\n"
+    code += "with atomic.presence(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    (left,) = tmp_path.iterdir()
+    assert not atomic.is_locked(left)
+
+
+def test_a_text_is_replaced_whole(tmp_path):
+    for text in ("one", "zwölf"):
+        atomic.write_text(tmp_path / "file", text)
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "zwölf"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -53,6 +53,15 @@ def finish(folder: Path, name: str) -> Path:
     return final
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a file as UTF-8; a reader finds what stood there before, or all of the new text."""
+    hidden = _hidden_name(path.parent)
+    hidden.write_text(text, encoding="utf-8")
+    force_to_disk(hidden)
+    hidden.replace(path)
+    force_to_disk(path.parent)
+
+
 def replace_link(link: Path, target: str) -> None:
     """Point `link` at `target`, a name beside it. A reader sees the old target or the new one."""
     hidden = _hidden_name(link.parent)
@@ -73,8 +82,24 @@ def clear_abandoned(root: Path) -> None:
     for path in root.glob(f"{_HIDDEN}*"):
         if path.is_symlink():
             path.unlink()
-        elif not _is_locked(path):
+        elif not is_locked(path):
             shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def presence(root: Path) -> Iterator[str]:
+    """The name of a new file in `root` that is locked as long as the block lasts and this process lives.
+
+    To be asked with `is_locked`; a file of that name that is not locked belongs to a process that is gone.
+    """
+    path = root / secrets.token_hex(4)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield path.name
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def append_line(path: Path, line: str) -> None:
@@ -97,13 +122,10 @@ def force_to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
-def _hidden_name(root: Path) -> Path:
-    return root / f"{_HIDDEN}{secrets.token_hex(4)}"
-
-
-def _is_locked(folder: Path) -> bool:
+def is_locked(path: Path) -> bool:
+    """True while some process holds the lock of a file or folder; False where there is none."""
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:
@@ -113,3 +135,7 @@ def _is_locked(folder: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _hidden_name(root: Path) -> Path:
+    return root / f"{_HIDDEN}{secrets.token_hex(4)}"

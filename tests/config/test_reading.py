@@ -8,7 +8,7 @@ from foretaste.errors import ConfigError
 from foretaste.pipelines.demo import demo_config
 
 SMALL = {"data": {"source": "synthetic"}, "models": {"als": {"embedding_dim": 8}, "popularity": None}}
-CONFIGS = sorted(Path(__file__).parents[1].glob("configs/*.yaml"))
+CONFIGS = sorted(Path(__file__).parents[2].glob("configs/*.yaml"))
 
 
 @pytest.fixture

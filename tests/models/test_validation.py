@@ -3,6 +3,8 @@ import pytest
 import torch
 from scipy import sparse
 
+from foretaste.config import ExperimentConfig, check
+from foretaste.errors import ConfigError
 from foretaste.evaluation.protocol import EvaluationConfig, evaluate
 from foretaste.models.item_knn import ItemKNN
 from foretaste.models.protocol import FitContext
@@ -78,3 +80,14 @@ def test_a_refit_takes_the_epochs_of_the_kept_weights(best_epoch, epochs):
     config = TrainingConfig(epochs=9, batch_size=7, early_stopping=EarlyStoppingConfig())
     refit = refit_training(config, TrainingResult([{}, {}, {}], best_epoch, stopped_early=False))
     assert refit == TrainingConfig(epochs=epochs, batch_size=7)
+
+
+@pytest.mark.parametrize("model", ["bpr_mf", "ncf", "two_tower"])
+def test_early_stopping_by_what_is_not_measured_is_refused_with_the_config(model):
+    values = {
+        "data": {"source": "synthetic"},
+        "models": {model: {"training": {"early_stopping": {"metric": "ndcg@20"}}}},
+    }
+    told = f"models.{model}.training: early_stopping.metric is 'ndcg@20'; expected ndcg@10 or recall@10"
+    with pytest.raises(ConfigError, match=told):
+        check(values, ExperimentConfig, where="a.yaml")

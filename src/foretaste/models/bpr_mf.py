@@ -21,7 +21,7 @@ from foretaste.models.dot_product import dot_scores
 from foretaste.models.fold_in import Objective, solve_users, stored_or_folded_in
 from foretaste.models.least_squares import principal_axes, turned
 from foretaste.models.protocol import FitContext, Query, State
-from foretaste.models.validation import Score, refit_training, training_context
+from foretaste.models.validation import ModelTraining, Score, refit_training, training_context
 from foretaste.settings import Settings
 from foretaste.training.config import SamplerConfig, TrainingConfig
 
@@ -72,7 +72,7 @@ class BPRMFConfig(Settings):
     """Step only the rows that a batch uses (lazy Adam), which is fast for large tables; else all rows."""
     fold_in_regularization: float = Field(default=0.1, gt=0)
     """Ridge of a user who is known by a history alone, in units of the mean |y|² of the items."""
-    training: TrainingConfig = TrainingConfig(
+    training: ModelTraining = TrainingConfig(
         epochs=30, batch_size=2048, learning_rate=0.002, sampler=SamplerConfig(num_negatives=4)
     )
     """The run."""

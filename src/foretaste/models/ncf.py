@@ -22,7 +22,7 @@ from foretaste.models.ncf_fold_in import Items, Steps, fold_in
 from foretaste.models.ncf_scoring import add_mlp_scores, layers_of
 from foretaste.models.protocol import FitContext, Query, State
 from foretaste.models.read_only import read_only
-from foretaste.models.validation import Score, refit_training, training_context
+from foretaste.models.validation import ModelTraining, Score, refit_training, training_context
 from foretaste.settings import Settings
 from foretaste.training.config import SamplerConfig, TrainingConfig
 
@@ -58,7 +58,7 @@ class NCFConfig(Settings):
     """Length of those steps (Adam)."""
     fold_in_regularization: float = Field(default=0.01, ge=0)
     """Pull of such a user to the mean user."""
-    training: TrainingConfig = TrainingConfig(
+    training: ModelTraining = TrainingConfig(
         epochs=20, batch_size=2048, learning_rate=0.002, sampler=SamplerConfig(num_negatives=4)
     )
     """The run."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from pydantic import AfterValidator
 from scipy import sparse
 
 from foretaste.arrays import DoubleArray, FloatArray, IntArray
@@ -32,6 +33,20 @@ Score = Callable[[Query], FloatArray]
 
 CUTOFF = 10
 METRICS = (f"ndcg@{CUTOFF}", f"recall@{CUTOFF}")
+
+
+def _stops_by_what_is_measured(config: TrainingConfig) -> TrainingConfig:
+    stopping = config.early_stopping
+    if stopping is not None and stopping.metric not in METRICS:
+        raise ValueError(
+            f"early_stopping.metric is '{stopping.metric}'; expected {' or '.join(METRICS)}, "
+            f"which a model measures while it learns"
+        )
+    return config
+
+
+ModelTraining = Annotated[TrainingConfig, AfterValidator(_stops_by_what_is_measured)]
+"""The training section of a model: its early stopping goes by one of `METRICS`."""
 
 
 def validation_values(

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 from pydantic import Field
 
 from foretaste.data.features.config import FeaturesConfig
+from foretaste.models.validation import ModelTraining
 from foretaste.settings import Settings
 from foretaste.training.config import SamplerConfig, TrainingConfig
 
@@ -75,5 +76,5 @@ class TwoTowerConfig(Settings):
     """Cosine up to which `ccl` lets a negative be."""
     negative_weight: float = Field(default=10.0, gt=0.0)
     """What all negatives of a row together count in `ccl`; its positive counts 1."""
-    training: TrainingConfig = TrainingConfig(sampler=SamplerConfig(kind="in_batch"))
+    training: ModelTraining = TrainingConfig(sampler=SamplerConfig(kind="in_batch"))
     """The run."""

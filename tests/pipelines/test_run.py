@@ -85,7 +85,17 @@ def test_the_refit_knows_train_and_valid(small_config, tmp_path):
 def test_the_folder_of_the_run_tells_all(result):
     told = json.loads((result.folder / "result.json").read_text())
     assert told == json.loads(json.dumps(result.to_json()))
-    assert set(told) == {"run_id", "bundle_id", "report", "best", "split", "models"}
+    assert set(told) == {
+        "run_id",
+        "bundle_id",
+        "report",
+        "best",
+        "select_by",
+        "protocol",
+        "test_fingerprint",
+        "split",
+        "models",
+    }
     assert set(told["models"][0]["metrics"]["ndcg@10"]) == {"mean", "low", "high"}
     config = load_config(result.folder / "config.yaml", ExperimentConfig)
     assert config.resolved() == yaml.safe_load((result.folder / "config.yaml").read_text())

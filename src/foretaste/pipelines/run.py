@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import yaml
 
 from foretaste.artifacts import atomic
@@ -18,16 +17,16 @@ from foretaste.artifacts.store import BundleStore
 from foretaste.config import ExperimentConfig
 from foretaste.data.splits import summarise
 from foretaste.errors import ConfigError
-from foretaste.evaluation.protocol import Evaluation
+from foretaste.evaluation.protocol import Evaluation, EvaluationConfig
 from foretaste.evaluation.report import ModelResult, ReportInput, render
 from foretaste.models.registry import check_trainable
 from foretaste.pipelines.experiment import Divided, Judged, divide, judge
 from foretaste.pipelines.narration import Narrator, Silence
+from foretaste.pipelines.run_record import RESULT_FILE, comparable_protocol, write_outcome
 from foretaste.training.processes import num_processes
 
 REPORT_FILE = "report.md"
 CONFIG_FILE = "config.yaml"
-RESULT_FILE = "result.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +40,8 @@ class RunResult:
     judged: Sequence[Judged]
     best: str
     """Label of the published model."""
+    evaluation: EvaluationConfig
+    """How the models were judged."""
 
     @property
     def report(self) -> Path:
@@ -55,6 +56,9 @@ class RunResult:
             "bundle_id": self.bundle_id,
             "report": str(self.report),
             "best": self.best,
+            "select_by": self.evaluation.select_by,
+            "protocol": comparable_protocol(self.evaluation),
+            "test_fingerprint": self.divided.split.test.fingerprint,
             "split": {"method": self.divided.split.method, **{name: asdict(part) for name, part in parts.items()}},
             "models": [_model_json(one) for one in self.judged],
         }
@@ -123,7 +127,7 @@ def run(
     )
     store = BundleStore(artifacts / "bundles")
     bundle = store.publish(contents, promote=promote, reason=f"best of run {run_id}")
-    result = RunResult(run_id, artifacts / "runs" / run_id, bundle.id, divided, judged, best.label)
+    result = RunResult(run_id, artifacts / "runs" / run_id, bundle.id, divided, judged, best.label, config.evaluation)
     _write(result, config, render(report))
     narrator.say("bundle", f"{store.root / bundle.id}{'  → production' if promote else ''}")
     narrator.say("report", str(result.report))
@@ -162,11 +166,9 @@ def _write(result: RunResult, config: ExperimentConfig, report: str) -> None:
         (folder / CONFIG_FILE).write_text(resolved, encoding="utf-8")
         line = json.dumps(result.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
         (folder / RESULT_FILE).write_text(line + "\n", encoding="utf-8")
-        users = result.divided.split.test.users
+        test = result.divided.split.test
         for judged in result.judged:
-            ids = pl.Series("user_id", users.ids_at(judged.test.user_B))
-            outcome = pl.DataFrame([ids, *(pl.Series(name, values) for name, values in judged.test.values.items())])
-            outcome.write_parquet(folder / f"per_user.{judged.label}.parquet")
+            write_outcome(folder, judged.label, judged.test, test.users, test.items)
             if len(judged.learning_curve):
                 judged.learning_curve.write_parquet(folder / f"learning_curve.{judged.label}.parquet")
         atomic.finish(folder, result.run_id)

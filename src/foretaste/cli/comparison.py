@@ -1,0 +1,100 @@
+"""`compare`: which differences between models are real."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from foretaste.cli.experiments import DEFAULT_ARTIFACTS, ArtifactsOption
+from foretaste.cli.output import JsonOption, console, example, print_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from foretaste.evaluation.significance import Comparison, Estimate
+    from foretaste.pipelines.compare import ComparisonTable
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog=example("foretaste compare latest", "foretaste compare latest --baseline popularity --metric recall@10")
+    )(compare)
+
+
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN [RUN ...]", help="Ids of runs, unique beginnings, folders, or latest.", show_default=False
+        ),
+    ],
+    metric: Annotated[str | None, typer.Option(help="As in ndcg@10; the one the run chose by if left out.")] = None,
+    baseline: Annotated[str | None, typer.Option(help="Model to compare with; the best if left out.")] = None,
+    pairs: Annotated[bool, typer.Option("--pairs", help="Compare each model with each, too.")] = False,
+    artifacts: ArtifactsOption = DEFAULT_ARTIFACTS,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell which differences between the models of one or several runs are real, user by user."""
+    from foretaste.pipelines.compare import compare_runs
+    from foretaste.pipelines.run_record import find_runs
+
+    found = find_runs(runs, artifacts / "runs")
+    table = compare_runs(found, metric, baseline, all_pairs=pairs)
+    if as_json:
+        print_json({"runs": [run.run_id for run in found], **table.to_json()})
+        return
+    _print(console(as_json), table)
+
+
+def _print(out: "Console", compared: "ComparisonTable") -> None:
+    from rich.table import Table
+
+    from foretaste.evaluation.report import metric_title
+
+    title = metric_title(compared.metric)
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    table.add_column("model", no_wrap=True)
+    for heading in (title, f"minus {compared.reference}", "p", "p Wilcoxon", "p Holm", "difference"):
+        table.add_column(heading, no_wrap=True)
+    for row in compared.models:
+        cells = ["reference"] if row.comparison is None else _cells(row.comparison)
+        table.add_row(row.candidate.name, _interval(row.estimate), *cells)
+    out.print()
+    out.print(table)
+    out.print(
+        f"[dim]means over {compared.num_users:,} test users, 95 % intervals in brackets; p of the paired permutation "
+        f"test; real where Holm's corrected p is below .05[/dim]\n"
+    )
+    if compared.pairs:
+        _print_pairs(out, compared)
+    for sentence in compared.summary():
+        out.print(sentence, soft_wrap=True)
+
+
+def _print_pairs(out: "Console", compared: "ComparisonTable") -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for heading in ("each pair", "", "better by", "p", "p Wilcoxon", "p Holm", "difference"):
+        table.add_column(heading, no_wrap=True)
+    for pair in compared.pairs:
+        table.add_row(pair.model, f"over {pair.reference}", *_cells(pair))
+    out.print(table)
+    out.print()
+
+
+def _cells(comparison: "Comparison") -> list[str]:
+    from foretaste.pipelines.compare import verdict
+
+    told = verdict(comparison)
+    values = (comparison.permutation_p, comparison.wilcoxon_p, comparison.corrected_p)
+    return [
+        _interval(comparison.difference, signed=True),
+        *("<.0001" if p < 0.0001 else f"{p:.4f}" for p in values),
+        f"[green]{told}[/green]" if comparison.is_real else told,
+    ]
+
+
+def _interval(estimate: "Estimate", signed: bool = False) -> str:
+    form = "+.4f" if signed else ".4f"
+    return f"{estimate.mean:{form}} [dim]\\[{estimate.low:{form}} {estimate.high:{form}}][/dim]"

@@ -1,0 +1,222 @@
+"""Which differences between models are real: every model of one or several runs, user by user."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from foretaste.arrays import DoubleArray
+from foretaste.data.schemas import USER_ID
+from foretaste.errors import ArtifactError, ConfigError
+from foretaste.evaluation.significance import Comparison, Estimate, bootstrap, compare
+from foretaste.pipelines.run_record import RunRecord
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One model of one run."""
+
+    name: str
+    """The model's label, with the run's id before it where two runs share the label."""
+    run: RunRecord
+    label: str
+
+
+@dataclass(frozen=True)
+class ComparedModel:
+    """A row of the table."""
+
+    candidate: Candidate
+    estimate: Estimate
+    comparison: Comparison | None
+    """Against the reference; None for the reference itself."""
+
+    def to_json(self) -> dict[str, Any]:
+        """With the metric objects of the run."""
+        recorded = self.candidate.run.model(self.candidate.label)
+        against = self.comparison
+        return {
+            "model": self.candidate.name,
+            "type": recorded["type"],
+            "run_id": self.candidate.run.run_id,
+            "metrics": recorded["metrics"],
+            "against_reference": None if against is None else comparison_json(against),
+        }
+
+
+@dataclass(frozen=True)
+class ComparisonTable:
+    """Models on the same held-out events, by one metric, the best first."""
+
+    metric: str
+    num_users: int
+    reference: str
+    models: Sequence[ComparedModel]
+    pairs: Sequence[Comparison]
+    """Every pair, where that was asked for: the better one first, corrected over all of them."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "metric": self.metric,
+            "users": self.num_users,
+            "reference": self.reference,
+            "models": [model.to_json() for model in self.models],
+            "pairs": [
+                {"model": pair.model, "reference": pair.reference, **comparison_json(pair)} for pair in self.pairs
+            ],
+            "summary": self.summary(),
+        }
+
+    def summary(self) -> list[str]:
+        """What the table says, in plain words."""
+        against = [model.comparison for model in self.models if model.comparison is not None]
+        better = [one.model for one in against if one.is_real and one.difference.mean > 0]
+        worse = [one.model for one in against if one.is_real and one.difference.mean < 0]
+        open_ = [one.model for one in against if not one.is_real]
+        told = []
+        if better:
+            told.append(f"Really better than {self.reference}: {', '.join(better)}.")
+        if worse:
+            told.append(f"Really worse than {self.reference}: {', '.join(worse)}.")
+        if open_:
+            told.append(
+                f"Not shown to differ from {self.reference}: {', '.join(open_)}. "
+                f"That is no proof of being alike: {self.num_users:,} users cannot tell them apart."
+            )
+        real = [pair for pair in self.pairs if pair.is_real]
+        if self.pairs:
+            told.append(f"Of all {len(self.pairs)} pairs, {len(real)} differ really.")
+        return told or [f"{self.reference} is the only model; there is nothing to compare."]
+
+
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """The difference as a metric object, the p values, and the verdict."""
+    return {
+        "difference": asdict(comparison.difference),
+        "permutation_p": comparison.permutation_p,
+        "wilcoxon_p": comparison.wilcoxon_p,
+        "corrected_p": comparison.corrected_p,
+        "verdict": verdict(comparison),
+    }
+
+
+def verdict(comparison: Comparison) -> str:
+    """`real` or `not shown`."""
+    return "real" if comparison.is_real else "not shown"
+
+
+def compare_runs(
+    runs: Sequence[RunRecord],
+    metric: str | None = None,
+    reference: str | None = None,
+    *,
+    all_pairs: bool = False,
+) -> ComparisonTable:
+    """All models of the runs beside one of them.
+
+    Args:
+        runs: at least one; several must have been judged on the same held-out events by the same protocol.
+        metric: one that was measured per user; None takes the one by which the first run chose.
+        reference: the model that all others are compared with; None takes the best.
+        all_pairs: compare each with each, too.
+
+    Raises:
+        ConfigError: the metric or the reference is not there.
+        ArtifactError: the runs were not judged on the same.
+    """
+    refuse_incomparable(runs)
+    candidates = named_candidates(runs)
+    metric = metric or str(runs[0].result["select_by"])
+    values = outcome_per_user(candidates, metric)
+    estimates = dict(zip(values, bootstrap(np.column_stack(list(values.values()))), strict=True))
+    ordered = sorted(candidates, key=lambda candidate: -estimates[candidate.name].mean)
+    reference = _reference(reference, ordered)
+    pairs = [(one.name, reference) for one in ordered if one.name != reference]
+    against = {one.model: one for one in compare(pairs, values)}
+    every_pair = [(one.name, other.name) for one, other in combinations(ordered, 2)] if all_pairs else []
+    return ComparisonTable(
+        metric=metric,
+        num_users=len(next(iter(values.values()))),
+        reference=reference,
+        models=[ComparedModel(one, estimates[one.name], against.get(one.name)) for one in ordered],
+        pairs=compare(every_pair, values),
+    )
+
+
+def refuse_incomparable(runs: Sequence[RunRecord]) -> None:
+    """Raise unless all runs were judged on the same held-out events by the same protocol.
+
+    Raises:
+        ArtifactError: says what differs.
+    """
+    first = runs[0]
+    for run in runs[1:]:
+        if run.result["test_fingerprint"] != first.result["test_fingerprint"]:
+            events = [one.result["split"]["test"]["events"] for one in (first, run)]
+            raise ArtifactError(
+                f"runs {first.run_id} and {run.run_id} were judged on different held-out events ({events[0]:,} and "
+                f"{events[1]:,}): their figures do not compare. Run both configs with the same data, prepare and split."
+            )
+        mine, theirs = first.result["protocol"], run.result["protocol"]
+        differing = [key for key in {**mine, **theirs} if mine.get(key) != theirs.get(key)]
+        if differing:
+            told = ", ".join(f"{key}: {mine.get(key)} and {theirs.get(key)}" for key in differing)
+            raise ArtifactError(
+                f"runs {first.run_id} and {run.run_id} were judged by different protocols ({told}): their figures do "
+                f"not compare. Give both configs the same evaluation section."
+            )
+
+
+def named_candidates(runs: Sequence[RunRecord]) -> list[Candidate]:
+    """Every model of every run under a name of its own."""
+    labels = [label for run in runs for label in run.labels]
+    return [
+        Candidate(label if labels.count(label) == 1 else f"{run.run_id}/{label}", run, label)
+        for run in runs
+        for label in run.labels
+    ]
+
+
+def outcome_per_user(candidates: Sequence[Candidate], metric: str, part: str = "per_user") -> dict[str, DoubleArray]:
+    """Name → the metric's value of each user, the same users in the same order under every name.
+
+    Raises:
+        ConfigError: a run did not measure the metric for each user.
+        ArtifactError: the models were not judged on the same users.
+    """
+    values: dict[str, DoubleArray] = {}
+    users = None
+    for candidate in candidates:
+        outcome = candidate.run.per_user(candidate.label, part).sort(USER_ID)
+        if metric not in outcome.columns:
+            measured = ", ".join(column for column in outcome.columns if column != USER_ID)
+            raise ConfigError(
+                f"run {candidate.run.run_id} has no '{metric}' for each user; it has {measured}. "
+                f"Choose one, as in --metric {candidate.run.result['select_by']}."
+            )
+        if users is None:
+            users = outcome[USER_ID]
+        elif not users.equals(outcome[USER_ID]):
+            raise ArtifactError(
+                f"{candidate.name} was not judged on the same users as {candidates[0].name}; run both configs again."
+            )
+        values[candidate.name] = outcome[metric].to_numpy().astype(np.float64)
+    # A metric may be undefined for a user; a pair needs both halves.
+    defined_B = np.all([np.isfinite(one) for one in values.values()], axis=0)
+    if not defined_B.any():
+        raise ConfigError(f"'{metric}' is defined for no user under all models; choose another metric.")
+    return {name: one[defined_B] for name, one in values.items()}
+
+
+def _reference(wanted: str | None, ordered: Sequence[Candidate]) -> str:
+    names = [candidate.name for candidate in ordered]
+    if wanted is None:
+        return names[0]
+    if wanted in names:
+        return wanted
+    same_label = [candidate.name for candidate in ordered if candidate.label == wanted]
+    told = f"'{wanted}' is in several runs: {', '.join(same_label)}" if same_label else f"no model '{wanted}'"
+    raise ConfigError(f"--baseline: {told}; expected one of {', '.join(names)}.")

@@ -1,0 +1,88 @@
+import json
+
+import numpy as np
+import pytest
+
+from foretaste.errors import ArtifactError, ConfigError
+from foretaste.pipelines.compare import compare_runs
+
+
+@pytest.fixture
+def values():
+    # Users differ far more than models do: only a paired comparison can tell `good` from `floor`.
+    rng = np.random.default_rng(0)
+    floor = rng.random(300)
+    return {
+        "floor": floor,
+        "good": floor + 0.02 + 0.01 * rng.standard_normal(300),
+        "alike": floor + 0.02 + 0.05 * rng.standard_normal(300),
+    }
+
+
+def test_the_best_is_the_reference_and_the_rest_is_told_apart_user_by_user(recorded_run, values):
+    table = compare_runs([recorded_run("r", values)], all_pairs=True)
+    best = max(values, key=lambda name: values[name].mean())
+    assert table.reference == best == table.models[0].candidate.name
+    by_name = {row.candidate.name: row.comparison for row in table.models}
+    assert by_name[best] is None
+    assert by_name["floor"].is_real
+    assert by_name["floor"].difference.mean == pytest.approx(values["floor"].mean() - values[best].mean())
+    other = "alike" if best == "good" else "good"
+    assert not by_name[other].is_real
+    assert table.summary()[0] == f"Really worse than {best}: floor."
+    assert table.summary()[1].startswith(f"Not shown to differ from {best}: {other}.")
+    assert table.summary()[2] == "Of all 3 pairs, 2 differ really."
+
+
+def test_the_json_has_metric_objects(recorded_run, values):
+    told = json.loads(
+        json.dumps(compare_runs([recorded_run("r", values)], reference="floor").to_json(), allow_nan=False)
+    )
+    assert (told["reference"], told["users"], told["metric"]) == ("floor", 300, "ndcg@10")
+    good = next(model for model in told["models"] if model["model"] == "good")
+    assert set(good["against_reference"]["difference"]) == {"mean", "low", "high"}
+    assert good["against_reference"]["verdict"] == "real"
+    assert good["metrics"]["ndcg@10"]["mean"] == pytest.approx(values["good"].mean())
+
+
+def test_models_of_several_runs_stand_side_by_side(recorded_run, values):
+    first = recorded_run("one", {"floor": values["floor"], "good": values["good"]})
+    second = recorded_run("two", {"floor": values["floor"], "alike": values["alike"]})
+    table = compare_runs([first, second], reference="one/floor")
+    assert {row.candidate.name for row in table.models} == {"one/floor", "two/floor", "good", "alike"}
+    same = next(row for row in table.models if row.candidate.name == "two/floor")
+    assert (same.comparison.difference.mean, same.comparison.corrected_p) == (0, 1)
+    with pytest.raises(ConfigError, match="'floor' is in several runs: one/floor, two/floor"):
+        compare_runs([first, second], reference="floor")
+
+
+def test_users_are_matched_by_id_not_by_row(recorded_run):
+    first = recorded_run("one", {"a": [0.1, 0.2, 0.3]}, users=["x", "y", "z"])
+    second = recorded_run("two", {"b": [0.3, 0.2, 0.1]}, users=["z", "y", "x"])
+    assert compare_runs([first, second]).models[1].comparison.difference.mean == 0
+
+
+def test_what_does_not_compare_is_refused_with_the_reason(recorded_run):
+    first = recorded_run("one", {"a": [0.1, 0.2]})
+    with pytest.raises(ArtifactError, match=r"different held-out events \(100 and 90\)"):
+        compare_runs([first, recorded_run("two", {"a": [0.1]}, fingerprint="other", split_events=90)])
+    with pytest.raises(ArtifactError, match=r"different protocols \(candidates: all and given\)"):
+        compare_runs([first, recorded_run("three", {"a": [0.1, 0.2]}, protocol={"candidates": "given"})])
+    with pytest.raises(ArtifactError, match="not judged on the same users"):
+        compare_runs([first, recorded_run("four", {"b": [0.1, 0.2]}, users=["u0", "u9"])])
+
+
+def test_a_wrong_metric_or_reference_names_what_there_is(recorded_run):
+    run = recorded_run("one", {"a": [0.1, 0.2]})
+    with pytest.raises(ConfigError, match=r"no 'ndcg@7' for each user; it has ndcg@10"):
+        compare_runs([run], metric="ndcg@7")
+    with pytest.raises(ConfigError, match="no model 'b'; expected one of a"):
+        compare_runs([run], reference="b")
+    assert compare_runs([run]).summary() == ["a is the only model; there is nothing to compare."]
+
+
+def test_a_user_for_whom_a_metric_is_undefined_leaves_the_pair(recorded_run):
+    run = recorded_run("one", {"a": [0.1, 0.2, np.nan], "b": [0.3, 0.4, 0.9]})
+    table = compare_runs([run])
+    assert table.num_users == 2
+    assert table.models[1].comparison.difference.mean == pytest.approx(-0.2)

@@ -1,7 +1,8 @@
 import numpy as np
 from scipy import sparse
 
-from foretaste.models.explain import closest_in_history
+from foretaste.models.explain import closest_in_history, contributions
+from foretaste.models.protocol import Query
 
 
 class ByWeights:
@@ -21,3 +22,11 @@ def test_the_reason_is_the_item_that_alone_scores_highest():
     history, items = np.array([0, 1], dtype=np.int32), np.array([2, 3], dtype=np.int32)
     assert closest_in_history(model, history, items, num_items=4).tolist() == [1, 1]
     assert closest_in_history(model, history[:1], items, num_items=4).tolist() == [0, 0]
+
+
+def test_contributions_are_what_the_score_would_lose():
+    model = ByWeights([[0, 0, 0.5], [0, 0, -0.25], [0, 0, 0]])
+    history = sparse.csr_array(np.array([[2, 1, 0]], dtype=np.float32))
+    score, contribution_H = contributions(model, Query.of_history(history), item=2)
+    assert score == 0.75
+    assert contribution_H.tolist() == [1.0, -0.25]

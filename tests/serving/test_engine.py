@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import numpy as np
+import orjson
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +17,7 @@ MODELS = ("popularity", "item_knn", "ease", "als")
 
 
 def ids(answer):
-    return [item.item_id for item in answer.items]
+    return answer.items.item_ids
 
 
 def seen(world, user):
@@ -102,6 +103,72 @@ def test_a_stranger_with_the_history_of_a_user_gets_what_the_user_gets(engines, 
 def test_a_history_that_is_stored_already_changes_nothing(engine, world):
     known = engine.recommend(RecommendRequest("u3"))
     assert engine.recommend(RecommendRequest("u3", history=[*seen(world, 3), "unheard of"])) == known
+
+
+@pytest.mark.parametrize("name", ["item_knn", "ease", "als"])
+def test_what_is_dismissed_never_comes_and_never_counts(engines, world, name):
+    engine, met = engines[name], sorted(seen(world, 3))
+    everything = engine.recommend(RecommendRequest("u3", k=40, exclude_seen=False, dismissed=["m0", met[0], "?"]))
+    assert len(everything.items) == 38
+    assert not {"m0", met[0]} & set(ids(everything))
+    turned_away = engine.recommend(RecommendRequest("u3", dismissed=[met[0]], history=[met[0]]))
+    rest = engine.recommend(RecommendRequest("new", history=met[1:], exclude=[met[0]]))
+    assert turned_away.items == rest.items
+    first = engine.recommend(RecommendRequest("u3", k=1)).items.item_ids
+    others = engine.recommend(RecommendRequest("u3", k=5, dismissed=first)).items
+    assert others == engine.recommend(RecommendRequest("u3", k=6)).items[1:], "who is dismissed moves no score"
+
+
+def test_seeds_stand_for_a_history_where_there_is_none(engine):
+    answer = engine.recommend(RecommendRequest("new", seeds=["m1", "m5", "?"]))
+    assert (answer.is_fallback, answer.fallback_reason) == (True, "unknown user 'new': by 2 seed items")
+    assert answer.items == engine.recommend(RecommendRequest("new", history=["m1", "m5"])).items
+    for known in (RecommendRequest("u3"), RecommendRequest("new", history=["m2"])):
+        seeded = RecommendRequest(known.user_id, history=known.history, seeds=["m1"])
+        assert engine.recommend(seeded) == engine.recommend(known)
+    one = engine.recommend(RecommendRequest(None, seeds=["m1", "m5"], dismissed=["m5"]))
+    assert one.fallback_reason == "nothing is known of the user: by 1 seed item"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_an_explanation_names_what_the_score_would_lose(engines, world, name):
+    engine = engines[name]
+    answer = engine.explain("m6", user_id="u3", limit=40)
+    assert (answer.item_id, answer.title, answer.model_version) == ("m6", "Movie 6", engine.model_version)
+    assert {reason.item_id for reason in answer.because} <= seen(world, 3)
+    assert [reason.contribution for reason in answer.because] == sorted(
+        (reason.contribution for reason in answer.because), reverse=True
+    )
+    if name == "popularity":
+        assert answer.because == []
+        return
+    for reason in answer.because:
+        without = sorted(seen(world, 3) - {reason.item_id})
+        rest = engine.recommend(RecommendRequest("new", history=without, include=["m6"], exclude_seen=False))
+        assert answer.score - rest.items[0].score == pytest.approx(reason.contribution, abs=1e-5)
+
+
+def test_an_explanation_needs_an_item_and_a_history(engine):
+    assert len(engine.explain("m6", history=["m2"]).because) <= 1
+    with pytest.raises(UnknownItemError, match="unknown item 'x'"):
+        engine.explain("x", user_id="u3")
+    with pytest.raises(RequestError, match="nothing is known that 'm6' could rest on: user 'nobody' has no history"):
+        engine.explain("m6", user_id="nobody")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_items_as_json_are_the_items(engines, name):
+    items = engines[name].recommend(RecommendRequest("u3", k=40, exclude_seen=False)).items
+    parsed = orjson.loads(items.json())
+    assert [list(card)[:2] for card in parsed] == [["item_id", "movie_id"]] * 40
+    assert [card["item_id"] for card in parsed] == [card["movie_id"] for card in parsed] == items.item_ids
+    assert [card["score"] for card in parsed] == items.scores
+    for card, item in zip(parsed, items, strict=True):
+        ours = {name: card.pop(name) for name in ("item_id", "movie_id", "title", "score", "source")}
+        assert ours["title"] == item.title
+        assert ours["source"] == item.source
+        assert card == item.attributes
+    assert engines[name].recommend(RecommendRequest("u3", filters={"year": 1}, k=1)).items.json() == b"[]"
 
 
 def test_seen_items_come_back_only_when_asked_for(engine, world):

@@ -56,8 +56,8 @@ def test_conditions_hold_for_the_right_items(filters, asked, expected):
 
 
 @pytest.mark.parametrize("asked", [{}, {"year_min": None}, {"genres": []}, {"genres": (), "year": None}])
-def test_nothing_asked_is_no_mask(filters, asked):
-    assert filters.eligible(asked) is None
+def test_nothing_asked_lets_everything_through(filters, asked):
+    assert filters.eligible(asked).tolist() == [True] * 4
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,13 @@ def test_masks_are_shared_and_protected(filters):
 def test_the_memory_of_masks_is_bounded(filters):
     for year in range(10):
         filters.eligible({"year_min": year})
-    info = filters._holds.cache_info()
-    assert info.maxsize == 64 * 2**20 // 4
-    assert info.currsize == 10
+    assert filters.cache_info().maxsize == 64 * 2**20 // 4
+    assert filters.cache_info().currsize == 10
+
+
+def test_one_filter_said_in_several_ways_is_compiled_once():
+    filters = CatalogueFilters(CATALOGUE)
+    for asked in (["Drama", "Comedy"], ("Comedy", "Drama"), ["Comedy", "Drama", "Comedy"]):
+        filters.eligible({"genres": asked})
+    info = filters.cache_info()
+    assert (info.hits, info.misses, info.currsize) == (2, 1, 1)

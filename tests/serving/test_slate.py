@@ -2,35 +2,28 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import sparse
 
 from foretaste.serving.slate import best_items
 
 
-def row(items, num_items):
-    dense = np.zeros((1, num_items), dtype=np.float32)
-    dense[0, items] = 1
-    return sparse.csr_array(dense)
-
-
 def test_popular_items_follow_where_the_model_has_no_score():
-    scores_1I = np.array([[0.5, -np.inf, -np.inf, 0.9, -np.inf]], dtype=np.float32)
+    scores_I = np.array([0.5, -np.inf, -np.inf, 0.9, -np.inf], dtype=np.float32)
     popularity_I = np.array([9, 1, 3, 2, 8], dtype=np.float32)
-    slate = best_items(scores_1I, popularity_I, 4, exclude_1I=row([4], 5))
+    slate = best_items(scores_I, popularity_I, 4, eligible_I=np.array([1, 1, 1, 1, 0], dtype=bool))
     assert slate.item_K.tolist() == [3, 0, 2, 1]
     assert slate.score_K.tolist() == pytest.approx([0.9, 0.5, 3, 1])
     assert slate.num_scored == 2
 
 
 def test_among_equal_scores_the_more_popular_comes_first():
-    scores_1I = np.array([[0, 0, 1, 0, 1]], dtype=np.float32)
-    slate = best_items(scores_1I, np.array([1, 5, 2, 9, 7], dtype=np.float32), 4)
+    scores_I = np.array([0, 0, 1, 0, 1], dtype=np.float32)
+    slate = best_items(scores_I, np.array([1, 5, 2, 9, 7], dtype=np.float32), 4)
     assert slate.item_K.tolist() == [4, 2, 3, 1]
     assert slate.num_scored == 4
 
 
-def brute_force(scores_I, popularity_I, k, excluded, eligible_I):
-    may_come = [i for i in range(len(scores_I)) if eligible_I[i] and i not in excluded]
+def brute_force(scores_I, popularity_I, k, eligible_I):
+    may_come = [i for i in range(len(scores_I)) if eligible_I[i]]
     scored = sorted((i for i in may_come if scores_I[i] > -np.inf), key=lambda i: (-scores_I[i], -popularity_I[i], i))
     rest = sorted((i for i in may_come if scores_I[i] == -np.inf), key=lambda i: (-popularity_I[i], i))
     return (scored + rest)[:k]
@@ -48,10 +41,9 @@ def test_as_by_brute_force(items, k):
     scores, popularity, excluded, eligible = map(np.array, zip(*items, strict=True))
     k = min(k, len(items))
     slate = best_items(
-        scores[None, :].astype(np.float32),
+        scores.astype(np.float32),
         popularity.astype(np.float32),
         k,
-        exclude_1I=row(np.flatnonzero(excluded), len(items)),
-        eligible_I=eligible,
+        eligible_I=eligible & ~excluded,
     )
-    assert slate.item_K.tolist() == brute_force(scores, popularity, k, set(np.flatnonzero(excluded)), eligible)
+    assert slate.item_K.tolist() == brute_force(scores, popularity, k, eligible & ~excluded)

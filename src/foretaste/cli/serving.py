@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from foretaste.serving.engine import Engine, ScoredItem
     from foretaste.serving.filters import FilterValue
     from foretaste.serving.settings import ServingConfig
+    from foretaste.serving.slate_settings import SlateConfig
 
 BundleOption = Annotated[str, typer.Option("--bundle", help="Id of the bundle, or production.")]
 CountOption = Annotated[int, typer.Option("--k", "-k", min=1, max=1000, help="How many items.")]
@@ -118,7 +119,7 @@ def serve(
     """Answer over HTTP, with documentation at /docs; Ctrl-C stops it."""
     options = {"host": host, "port": port, "bundle": bundle, "store": store}
     settings = _serving_config(config, overrides or [], options)
-    engine = _open_engine(settings.store, settings.bundle)
+    engine = _open_engine(settings.store, settings.bundle, settings.slate)
     engine.warm_up()
     from foretaste.serving.server import listen, run
 
@@ -142,11 +143,11 @@ def _serving_config(path: Path | None, overrides: list[str], options: dict[str, 
     return check({**base.resolved(), **given}, ServingConfig, where="options")
 
 
-def _open_engine(store: Path, bundle: str) -> "Engine":
+def _open_engine(store: Path, bundle: str, slate: "SlateConfig | None" = None) -> "Engine":
     from foretaste.artifacts.store import BundleStore
     from foretaste.serving.engine import Engine
 
-    return Engine(BundleStore(store).open(bundle))
+    return Engine(BundleStore(store).open(bundle), slate=slate)
 
 
 def _filters(

@@ -3,117 +3,76 @@
 A known user is scored by the same calls as in evaluation, so the served scores are the evaluated ones, to the bit.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from scipy import sparse
 
-from foretaste.arrays import UNKNOWN, BoolArray, FloatArray, IntArray
+from foretaste.arrays import UNKNOWN, BoolArray, IntArray
 from foretaste.artifacts.bundle import Bundle, Clock, utc_now
-from foretaste.data.schemas import ITEM_ID, TITLE
+from foretaste.data.schemas import TITLE
 from foretaste.errors import RequestError, UnknownItemError
-from foretaste.models.cold_start import score_or_popularity
+from foretaste.models.explain import contributions
 from foretaste.models.protocol import Embedder, Query
 from foretaste.retrieval.exact import ExactCosine
+from foretaste.serving.answers import (
+    Explanation,
+    Health,
+    Items,
+    PopularItems,
+    Reason,
+    Recommendations,
+    RecommendRequest,
+    ScoredItem,
+    SimilarItems,
+    Source,
+)
+from foretaste.serving.arrangement import Arranged, Arrangement
+from foretaste.serving.audience import Asker, Audience, history_row
 from foretaste.serving.cards import ItemCards
 from foretaste.serving.filters import CatalogueFilters, Filters
-from foretaste.serving.slate import best_items
+from foretaste.serving.rankings import ByScores, Ranking
+from foretaste.serving.slate_settings import SlateConfig
 
-Source = Literal["model", "popularity"]
-"""Who gave an item its score."""
-
-
-@dataclass(frozen=True)
-class RecommendRequest:
-    """Who asks, and for what. Ids that the bundle does not hold are passed over."""
-
-    user_id: str | None = None
-    """None for somebody without an id."""
-    k: int = 10
-    exclude_seen: bool = True
-    """Leave out what the user has met: the stored history and that of the request."""
-    filters: Filters = field(default_factory=dict)
-    include: Sequence[str] = ()
-    """Only these items; none given means any."""
-    exclude: Sequence[str] = ()
-    """Not these items."""
-    history: Sequence[str] = ()
-    """Items that the user has met beside the stored history."""
-
-
-@dataclass(frozen=True)
-class ScoredItem:
-    """An item of an answer."""
-
-    item_id: str
-    title: str
-    score: float
-    source: Source
-    """`popularity` where the model had no score to give; its scores are then counts of events."""
-    attributes: Mapping[str, Any]
-    """Whatever else the catalogue knows, as JSON types."""
-
-
-@dataclass(frozen=True)
-class Recommendations:
-    """The answer to a RecommendRequest."""
-
-    user_id: str | None
-    items: Sequence[ScoredItem]
-    """Best first; k of them wherever k are eligible."""
-    model_version: str
-    """The bundle id."""
-    is_fallback: bool
-    """True where nothing is known of the user, so that popularity answered."""
-    fallback_reason: str | None
-
-
-@dataclass(frozen=True)
-class SimilarItems:
-    """Items like one item."""
-
-    item_id: str
-    title: str
-    items: Sequence[ScoredItem]
-    """Most similar first, without the item itself."""
-    model_version: str
-
-
-@dataclass(frozen=True)
-class PopularItems:
-    """What is popular among everybody."""
-
-    items: Sequence[ScoredItem]
-    source: Source
-    model_version: str
-
-
-@dataclass(frozen=True)
-class Health:
-    """What is served, and since when."""
-
-    status: Literal["ok"]
-    model_version: str
-    model_loaded_at: str
-    """ISO 8601, UTC."""
-    uptime_seconds: float
-    """Since the bundle was loaded."""
-    n_users: int
-    n_items: int
+__all__ = [
+    "Engine",
+    "Explanation",
+    "Health",
+    "Items",
+    "PopularItems",
+    "RecommendRequest",
+    "Recommendations",
+    "ScoredItem",
+    "SimilarItems",
+    "Source",
+]
 
 
 class Engine:
     """Answers requests from one bundle."""
 
-    def __init__(self, bundle: Bundle, *, clock: Clock = utc_now) -> None:
+    def __init__(self, bundle: Bundle, *, slate: SlateConfig | None = None, clock: Clock = utc_now) -> None:
+        """An engine, ready to answer.
+
+        Args:
+            bundle: what to serve.
+            slate: how the best items become an answer; by default by score alone.
+            clock: tells the time.
+
+        Raises:
+            ArtifactError: this foretaste cannot restore the bundle's model.
+            ConfigError: `slate` names an attribute that the catalogue does not have.
+            RequestError: a boost has a filter that does not fit the catalogue.
+        """
         self.bundle = bundle
-        self.cards = ItemCards(bundle.catalogue)
+        self.cards = ItemCards(bundle.catalogue, bundle.manifest.source.item_noun)
         self.filters = CatalogueFilters(bundle.catalogue)
         self._model = bundle.model()
+        self._audience = Audience(bundle)
+        self._arrangement = Arrangement(slate or SlateConfig(), bundle, self.filters)
+        self._plain = Arrangement(SlateConfig(), bundle, self.filters)
         self._clock = clock
         self._loaded_at: datetime = clock()
 
@@ -133,20 +92,25 @@ class Engine:
         Raises:
             RequestError: k is below 1, or a filter does not fit the catalogue.
         """
-        user = UNKNOWN if request.user_id is None else self.bundle.users.index(request.user_id)
-        query = self._query(user, request.history)
+        _check_k(request.k)
+        asker = self._audience.asker(request)
         eligible_I = self._eligible(request.filters, request.include, request.exclude)
-        scores_1I, is_fallback_1 = score_or_popularity(self._model, query, self.bundle.popularity_I)
-        is_fallback = bool(is_fallback_1[0])
-        items = self._slate(
-            scores_1I,
-            request.k,
-            "popularity" if is_fallback else "model",
-            exclude_1I=query.history_BI if request.exclude_seen else None,
-            eligible_I=eligible_I,
+        eligible_I[asker.dismissed_H] = False
+        if request.exclude_seen:
+            eligible_I[asker.item_H] = False
+        is_known = len(asker.item_H) > 0
+        ranking = self._ranking(asker) if is_known else ByScores(self.bundle.popularity_I, self.bundle.popularity_I)
+        policy = request.policy or self._arrangement.config.policy
+        arranged = self._arrangement.arrange(ranking, request.k, eligible_I, policy, request.seed)
+        is_fallback = not is_known or asker.num_seeds > 0
+        return Recommendations(
+            request.user_id,
+            self._items(arranged, "model" if is_known else "popularity"),
+            self.model_version,
+            is_fallback,
+            self._fallback_reason(request, asker) if is_fallback else None,
+            policy.label,
         )
-        reason = _fallback_reason(request, is_known=user != UNKNOWN) if is_fallback else None
-        return Recommendations(request.user_id, items, self.model_version, is_fallback, reason)
 
     def similar(self, item_id: str, k: int = 10, filters: Filters | None = None) -> SimilarItems:
         """The items most like one: by the cosine of their vectors where the model has any, else by the scores that a
@@ -156,18 +120,16 @@ class Engine:
             UnknownItemError: the bundle does not hold the item.
             RequestError: k is below 1, or a filter does not fit the catalogue.
         """
-        item = self.bundle.items.index(item_id)
-        if item == UNKNOWN:
-            raise UnknownItemError(
-                f"unknown item '{item_id}'; the bundle '{self.model_version}' holds {len(self.bundle.items):,} items, "
-                f"as '{self.bundle.items.id(0)}'."
-            )
-        itself_1I = self._history_row(np.array([item], dtype=np.int32))
-        scores_1I = self._cosine.scores([item]) if self._cosine else self._model.score(Query.of_history(itself_1I))
+        _check_k(k)
+        item = self._item(item_id)
         eligible_I = self._eligible(filters or {})
-        items = self._slate(scores_1I, k, "model", exclude_1I=itself_1I, eligible_I=eligible_I)
-        (card,) = self.cards.at(np.array([item]))
-        return SimilarItems(item_id, card["title"], items, self.model_version)
+        eligible_I[item] = False
+        if self._cosine:
+            scores_I = self._cosine.scores([item])[0]
+        else:
+            scores_I = self._model.score(Query.of_history(self._history_of([item])))[0]
+        arranged = self._plain.arrange(ByScores(scores_I, self.bundle.popularity_I), k, eligible_I)
+        return SimilarItems(item_id, self._title(item), self._items(arranged, "model"), self.model_version)
 
     def popular(self, k: int = 10, filters: Filters | None = None) -> PopularItems:
         """The items with the most events in the training data.
@@ -175,16 +137,51 @@ class Engine:
         Raises:
             RequestError: k is below 1, or a filter does not fit the catalogue.
         """
-        eligible_I = self._eligible(filters or {})
-        items = self._slate(self.bundle.popularity_I[None, :], k, "popularity", eligible_I=eligible_I)
-        return PopularItems(items, "popularity", self.model_version)
+        _check_k(k)
+        by_count = ByScores(self.bundle.popularity_I, self.bundle.popularity_I)
+        arranged = self._plain.arrange(by_count, k, self._eligible(filters or {}))
+        return PopularItems(self._items(arranged, "popularity"), "popularity", self.model_version)
+
+    def explain(
+        self, item_id: str, user_id: str | None = None, history: Sequence[str] = (), limit: int = 5
+    ) -> Explanation:
+        """What of the history an item's score rests on.
+
+        Args:
+            item_id: the item.
+            user_id: whose stored history counts; None for nobody's.
+            history: items beside the stored history.
+            limit: how many items of the history to tell, at most.
+
+        Raises:
+            UnknownItemError: the bundle does not hold the item.
+            RequestError: there is no history to explain by.
+        """
+        item = self._item(item_id)
+        asker = self._audience.asker(RecommendRequest(user_id, history=history))
+        if len(asker.item_H) == 0:
+            raise RequestError(
+                f"nothing is known that '{item_id}' could rest on: user {user_id!r} has no history in the bundle "
+                f"'{self.model_version}'. Give a `user_id` that has one, or a `history`."
+            )
+        query = Query.of_history(asker.query(len(self.bundle.items)).history_BI)
+        score, contribution_H = contributions(self._model, query, item)
+        best_H = np.argsort(-contribution_H, kind="stable")[:limit]
+        best_H = best_H[contribution_H[best_H] > 0]
+        because = [
+            Reason(card["item_id"], card[TITLE], contribution)
+            for card, contribution in zip(
+                self.cards.at(asker.item_H[best_H]), contribution_H[best_H].tolist(), strict=True
+            )
+        ]
+        return Explanation(user_id, item_id, self._title(item), score, because, self.model_version)
 
     def history(self, user_id: str, limit: int = 10) -> list[dict[str, Any]]:
         """Cards of what a user met in the training data: the latest first, or without timestamps the heaviest."""
         user = self.bundle.users.index(user_id)
         if user == UNKNOWN:
             return []
-        start, stop = self._history_span(user)
+        start, stop = self._audience.span(user)
         weights_UI, timestamp_N = self.bundle.history
         order = weights_UI.data if timestamp_N is None else timestamp_N
         latest = np.argsort(-order[start:stop], kind="stable")[:limit]
@@ -216,76 +213,59 @@ class Engine:
     def _cosine(self) -> ExactCosine | None:
         return ExactCosine(self._model.item_embeddings_ID) if isinstance(self._model, Embedder) else None
 
-    def _query(self, user: int, history_ids: Sequence[str]) -> Query:
-        """A known user with nothing new is asked for by index, as in evaluation; with news, by the whole history."""
-        start, stop = self._history_span(user) if user != UNKNOWN else (0, 0)
-        weights_UI = self.bundle.history.weights_UI
-        stored_H = weights_UI.indices[start:stop]
-        new_H = np.setdiff1d(self._known(history_ids), stored_H) if history_ids else stored_H[:0]
-        if len(new_H) == 0:
-            history_1I = self._history_row(stored_H, weights_UI.data[start:stop])
-            return Query(np.array([user], dtype=np.int32), history_1I)
-        item_H = np.concatenate([stored_H, new_H])
-        weight_H = np.concatenate([weights_UI.data[start:stop], np.ones(len(new_H), dtype=np.float32)])
-        order = np.argsort(item_H)
-        return Query.of_history(self._history_row(item_H[order], weight_H[order]))
+    def _ranking(self, asker: Asker) -> Ranking:
+        scores_1I = self._model.score(asker.query(len(self.bundle.items)))
+        return ByScores(scores_1I[0], self.bundle.popularity_I)
 
-    def _history_span(self, user: int) -> tuple[int, int]:
-        indptr = self.bundle.history.weights_UI.indptr
-        return int(indptr[user]), int(indptr[user + 1])
+    def _history_of(self, items: Sequence[int]) -> Any:
+        item_H = np.array(items, dtype=np.int32)
+        return history_row(item_H, np.ones(len(item_H), dtype=np.float32), len(self.bundle.items))
 
-    def _history_row(self, item_H: IntArray, weight_H: FloatArray | None = None) -> sparse.csr_array:
-        weight_H = np.ones(len(item_H), dtype=np.float32) if weight_H is None else weight_H
-        indptr = np.array([0, len(item_H)], dtype=item_H.dtype)
-        return sparse.csr_array((weight_H, item_H, indptr), shape=(1, len(self.bundle.items)))
+    def _item(self, item_id: str) -> int:
+        item = self.bundle.items.index(item_id)
+        if item == UNKNOWN:
+            raise UnknownItemError(
+                f"unknown item '{item_id}'; the bundle '{self.model_version}' holds {len(self.bundle.items):,} items, "
+                f"as '{self.bundle.items.id(0)}'."
+            )
+        return item
 
-    def _known(self, item_ids: Sequence[str]) -> IntArray:
-        indices = (self.bundle.items.index(item_id) for item_id in item_ids)
-        return np.array([index for index in indices if index != UNKNOWN], dtype=np.int32)
+    def _title(self, item: int) -> str:
+        (card,) = self.cards.at(np.array([item], dtype=np.int32))
+        return str(card[TITLE])
 
-    def _eligible(self, filters: Filters, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> BoolArray | None:
+    def _eligible(self, filters: Filters, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> BoolArray:
+        """True for each item that may come; may be written to."""
         eligible_I = self.filters.eligible(filters)
-        if not include and not exclude:
-            return eligible_I
-        eligible_I = np.ones(len(self.bundle.items), dtype=bool) if eligible_I is None else eligible_I.copy()
         if include:
-            is_included_I = np.zeros_like(eligible_I)
-            is_included_I[self._known(include)] = True
-            eligible_I &= is_included_I
-        eligible_I[self._known(exclude)] = False
+            eligible_I &= _mask(self._audience.known(include), len(eligible_I))
+        if exclude:
+            eligible_I[self._audience.known(exclude)] = False
         return eligible_I
 
-    def _slate(
-        self,
-        scores_1I: FloatArray,
-        k: int,
-        source: Source,
-        *,
-        exclude_1I: sparse.csr_array | None = None,
-        eligible_I: BoolArray | None = None,
-    ) -> list[ScoredItem]:
-        if k < 1:
-            raise RequestError(f"k is {k}; expected 1 or more.")
-        item_K, score_K, num_scored = best_items(
-            scores_1I,
-            self.bundle.popularity_I,
-            min(k, len(self.bundle.items)),
-            exclude_1I=exclude_1I,
-            eligible_I=eligible_I,
-        )
-        sources = [source] * num_scored + ["popularity"] * (len(item_K) - num_scored)
-        return [
-            ScoredItem(card.pop(ITEM_ID), card.pop(TITLE), score, each_source, card)
-            for card, score, each_source in zip(self.cards.at(item_K), score_K.tolist(), sources, strict=True)
-        ]
+    def _items(self, arranged: Arranged, source: Source) -> Items:
+        sources: list[Source] = [source if scored else "popularity" for scored in arranged.is_scored_K.tolist()]
+        return Items(self.cards, arranged.item_K, arranged.score_K, arranged.propensity_K, sources)
+
+    def _fallback_reason(self, request: RecommendRequest, asker: Asker) -> str:
+        if request.user_id is None:
+            who = "nothing is known of the user"
+        elif self.bundle.users.index(request.user_id) != UNKNOWN:
+            who = f"user '{request.user_id}' has no history"
+        else:
+            who = f"unknown user '{request.user_id}'"
+        if asker.num_seeds:
+            return f"{who}: by {asker.num_seeds} seed {'item' if asker.num_seeds == 1 else 'items'}"
+        unknown_history = " and the bundle holds none of the history's items" if request.history else ""
+        return f"{who}{unknown_history}: popular items"
 
 
-def _fallback_reason(request: RecommendRequest, *, is_known: bool) -> str:
-    if is_known:
-        who = f"user '{request.user_id}' has no history"
-    elif request.user_id is None:
-        who = "nothing is known of the user"
-    else:
-        who = f"unknown user '{request.user_id}'"
-    unknown_history = " and the bundle holds none of the history's items" if request.history else ""
-    return f"{who}{unknown_history}: popular items"
+def _check_k(k: int) -> None:
+    if k < 1:
+        raise RequestError(f"k is {k}; expected 1 or more.")
+
+
+def _mask(items: IntArray, num_items: int) -> BoolArray:
+    mask_I = np.zeros(num_items, dtype=bool)
+    mask_I[items] = True
+    return mask_I

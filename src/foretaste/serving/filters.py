@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -47,6 +47,15 @@ class _Operator(Enum):
     AT_MOST = "_max"
 
 
+class CacheInfo(NamedTuple):
+    """The state of a cache of conditions."""
+
+    hits: int
+    misses: int
+    maxsize: int
+    currsize: int
+
+
 @dataclass(frozen=True)
 class _Attribute:
     kind: _Kind
@@ -66,6 +75,7 @@ class CatalogueFilters:
     def __init__(self, catalogue: pl.DataFrame) -> None:
         kinds = {name: _attribute(dtype) for name, dtype in catalogue.schema.items() if name != ITEM_ID}
         self._attributes = {name: attribute for name, attribute in kinds.items() if attribute is not None}
+        self._num_items = len(catalogue)
         self._columns = catalogue.select(
             pl.col(name).cast(pl.List(attribute.kind.dtype) if attribute.is_list else attribute.kind.dtype)
             for name, attribute in self._attributes.items()
@@ -78,6 +88,11 @@ class CatalogueFilters:
         """The names that can be filtered by."""
         return sorted(self._attributes)
 
+    def cache_info(self) -> CacheInfo:
+        """How often a condition was remembered, and how often compiled; how many are held, and at most."""
+        hits, misses, maxsize, currsize = self._holds.cache_info()
+        return CacheInfo(hits, misses, maxsize or 0, currsize)
+
     def values(self, name: str) -> list[str]:
         """The values that a text attribute has, in order; none for an attribute that is unknown or not text."""
         attribute = self._attributes.get(name)
@@ -86,8 +101,8 @@ class CatalogueFilters:
         column = self._columns[name]
         return (column.explode() if attribute.is_list else column).drop_nulls().unique().sort().to_list()
 
-    def eligible(self, filters: Filters) -> BoolArray | None:
-        """True for each item that fulfils all conditions; None where there are none. Not to be written to.
+    def eligible(self, filters: Filters) -> BoolArray:
+        """True for each item that fulfils all conditions; the caller's own, to be written to.
 
         Raises:
             RequestError: an attribute is unknown, or a value is not of its kind.
@@ -97,8 +112,12 @@ class CatalogueFilters:
             for name, value in filters.items()
             if value is not None and not (isinstance(value, Sequence) and not isinstance(value, str) and not value)
         ]
-        masks = [self._holds(condition) for condition in asked]
-        return np.logical_and.reduce(masks) if masks else None
+        if not asked:
+            return np.ones(self._num_items, dtype=bool)
+        eligible_I = self._holds(asked[0]).copy()
+        for condition in asked[1:]:
+            eligible_I &= self._holds(condition)
+        return eligible_I
 
     def _condition(self, name: str, value: FilterValue) -> _Condition:
         attribute, operator = self._parse(name)
@@ -108,7 +127,8 @@ class CatalogueFilters:
             raise RequestError(f"filter '{name}': '{attribute}' has no order; ask for values, as in '{attribute}'.")
         if operator is not _Operator.ANY_OF and len(values) != 1:
             raise RequestError(f"filter '{name}': expected one bound, found {len(values)}.")
-        return _Condition(attribute, operator, tuple(_checked(name, each, kind) for each in values))
+        checked = [_checked(name, each, kind) for each in values]
+        return _Condition(attribute, operator, tuple(checked if len(checked) == 1 else sorted(set(checked))))
 
     def _parse(self, name: str) -> tuple[str, _Operator]:
         for operator in _Operator:

@@ -3,18 +3,15 @@
 An item is called by the noun of its data beside its plain name: `item_id` and, of a movie, `movie_id`.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
+from foretaste.serving.cards import noun_id
 from foretaste.serving.engine import PopularItems, Recommendations, ScoredItem, SimilarItems
 
+__all__ = ["Json", "noun_id", "popular_json", "recommendations_json", "similar_json"]
+
 Json = dict[str, Any]
-
-
-def noun_id(item_noun: str) -> str:
-    """What the id of an item is also called: `movie_id` for `movie`."""
-    return re.sub(r"\W+", "_", item_noun.strip().lower()) + "_id"
 
 
 def recommendations_json(answer: Recommendations, item_noun: str) -> Json:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from foretaste.data.interactions import Interactions
 from foretaste.data.vocabulary import Vocabulary
 from foretaste.errors import DataError
-from foretaste.evaluation.metrics import METRICS
+from foretaste.evaluation.metrics import HIT_METRICS
 from foretaste.evaluation.protocol import EvaluationConfig, evaluate
 
 NUM_USERS, NUM_ITEMS = 4, 6
@@ -92,7 +92,7 @@ def by_brute_force(scores_I, seen, relevant, cutoff):
         (item for item in range(NUM_ITEMS) if item not in seen), key=lambda i: (-scores_I[i], i in relevant, i)
     )
     hits = [[float(item in relevant) for item in order[:cutoff]] + [0.0] * (cutoff - len(order))]
-    return {f"{name}@{cutoff}": METRICS[name](hits, [len(relevant)])[0] for name in METRICS}
+    return {f"{name}@{cutoff}": HIT_METRICS[name](hits, [len(relevant)])[0] for name in HIT_METRICS}
 
 
 pairs = st.sets(st.tuples(st.integers(0, NUM_USERS - 1), st.integers(0, NUM_ITEMS - 1)))

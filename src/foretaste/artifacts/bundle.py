@@ -22,6 +22,7 @@ from foretaste.artifacts.manifest import (
     MANIFEST_FILE,
     REMEDY,
     Manifest,
+    MetricJson,
     TrainingWindow,
     file_hash,
     library_versions,
@@ -74,7 +75,7 @@ class BundleContents:
     data_fingerprint: str
     training_window: tuple[int, int] | None = None
     """First and last event, UTC seconds."""
-    metrics: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    metrics: dict[str, MetricJson] = field(default_factory=dict)
     """Metric → `mean`, `low`, `high`."""
     run_id: str = ""
     experiment: dict[str, Any] = field(default_factory=dict)
@@ -88,7 +89,7 @@ class BundleContents:
         dataset: Dataset,
         *,
         seed: int,
-        metrics: dict[str, dict[str, float | None]] | None = None,
+        metrics: dict[str, MetricJson] | None = None,
         run_id: str = "",
         experiment: dict[str, Any] | None = None,
     ) -> Self:

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from pydantic import ValidationError
 
@@ -17,6 +17,11 @@ from foretaste.settings import Settings
 MANIFEST_FILE = "model_metadata.json"
 SCHEMA_VERSION = 1
 _LIBRARIES = ("foretaste", "numba", "numpy", "polars", "safetensors", "scipy")
+
+
+MetricJson: TypeAlias = dict[str, float | str | None]
+"""`mean`, `low` and `high`, the interval's bounds None where there is none; and `candidates`, `given` or `sampled`, for
+a figure that is not one of full ranking."""
 
 
 class TrainingWindow(Settings):
@@ -53,8 +58,8 @@ class Manifest(Settings):
     """Pairs of a user and an item in the history."""
     training_window: TrainingWindow | None
     """None for data without timestamps."""
-    metrics: dict[str, dict[str, float | None]]
-    """Metric → `mean`, `low`, `high`: the interval's bounds, None where there is none."""
+    metrics: dict[str, MetricJson]
+    """Metric → its figures."""
     run_id: str
     """The run that made the bundle; empty for one made outside a run."""
     experiment: dict[str, Any]

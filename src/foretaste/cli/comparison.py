@@ -49,7 +49,7 @@ def compare(
 def _print(out: "Console", compared: "ComparisonTable") -> None:
     from rich.table import Table
 
-    from foretaste.evaluation.report import metric_title
+    from foretaste.evaluation.metrics import metric_title
 
     title = metric_title(compared.metric)
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")

@@ -151,7 +151,14 @@ def evaluate(
     evaluation = evaluate_bundle(loaded, opened, ConsoleNarrator(console(as_json)))
     if as_json:
         metrics = metrics_json(evaluation)
-        print_json({"bundle_id": opened.id, "users": len(evaluation.user_B), "metrics": metrics})
+        print_json(
+            {
+                "bundle_id": opened.id,
+                "users": len(evaluation.user_B),
+                "candidates": evaluation.candidates,
+                "metrics": metrics,
+            }
+        )
     else:
         _print_table(console(as_json), loaded, [(opened.id, evaluation, None)])
 
@@ -185,7 +192,7 @@ def _print_table(
 ) -> None:
     from rich.table import Table
 
-    from foretaste.evaluation.report import metric_title
+    from foretaste.evaluation.metrics import metric_title
 
     cutoff = config.evaluation.select_by.partition("@")[2]
     shown = dict.fromkeys([config.evaluation.select_by, f"recall@{cutoff}", f"hit_rate@{cutoff}"])
@@ -193,7 +200,7 @@ def _print_table(
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     table.add_column("model", no_wrap=True)
     for metric in metrics:
-        table.add_column(metric_title(metric), no_wrap=True)
+        table.add_column(metric_title(metric, rows[0][1].candidates), no_wrap=True)
     if rows[0][2] is not None:
         table.add_column("fit s", justify="right", no_wrap=True)
     for label, evaluation, seconds in rows:
@@ -203,7 +210,16 @@ def _print_table(
         table.add_row(f"[bold green]{label}[/]" if label == best else label, *cells, *fit)
     out.print()
     out.print(table)
-    out.print("[dim]means over test users, 95 % intervals in brackets[/dim]\n")
+    out.print(f"[dim]means over test users, 95 % intervals in brackets{_ranked_against(rows[0][1])}[/dim]\n")
+
+
+def _ranked_against(evaluation: "Evaluation") -> str:
+    """What must not be forgotten where not every item was ranked."""
+    return {
+        "all": "",
+        "given": "; ranked against the given candidates alone",
+        "sampled": "; ranked against sampled candidates alone, which flatters every model",
+    }[evaluation.candidates]
 
 
 def _print_next(out: "Console", *commands: str) -> None:

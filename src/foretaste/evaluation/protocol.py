@@ -1,19 +1,24 @@
 """How a model is judged: every user of the held-out events, ranked against all items, ties against us."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 from scipy import sparse
 
-from foretaste.arrays import BoolArray, DoubleArray, FloatArray, IntArray
+from foretaste.arrays import BoolArray, DoubleArray, FloatArray, IntArray, LongArray
 from foretaste.data.interactions import Interactions
 from foretaste.errors import DataError
-from foretaste.evaluation.metrics import METRICS
-from foretaste.evaluation.significance import Estimate, bootstrap
+from foretaste.evaluation import beyond_accuracy
+from foretaste.evaluation.auc import auc
+from foretaste.evaluation.candidates import Candidates, given_candidates, sampled_candidates
+from foretaste.evaluation.metrics import HIT_METRICS, METRICS, keys
+from foretaste.evaluation.significance import Estimate, estimates_of
+from foretaste.evaluation.slices import Slice, item_slices, user_slices
 from foretaste.models.cold_start import score_or_popularity
 from foretaste.models.hits import hits
 from foretaste.models.protocol import Query, Recommender, TopK
@@ -27,13 +32,22 @@ class EvaluationConfig(Settings):
     cutoffs: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = (5, 10, 20)
     """Lengths of the lists that are judged."""
     metrics: tuple[str, ...] = tuple(METRICS)
-    """Any of ndcg, recall, precision, map, mrr, hit_rate."""
-    candidates: Literal["all", "given"] = "all"
-    """`all`: rank every item. `given`: rank each test item against the negatives that the source gives."""
+    """Any of those that `foretaste evaluate --explain` defines."""
+    candidates: Literal["all", "given", "sampled"] = "all"
+    """`all`: rank every item. `given`: rank the test items against the negatives of the source or of `candidate_file`.
+    `sampled`: against a few drawn ones; such figures are not those of full ranking and are labelled."""
+    candidate_samples: int = Field(default=500, ge=1)
+    """Rivals drawn for each user, with `candidates: sampled`."""
+    candidate_distribution: Literal["uniform", "popularity"] = "uniform"
+    """How they are drawn: each item alike, or in proportion to its events in the history."""
+    candidate_seed: int = Field(default=0, ge=0)
+    """Equal seeds give every model the same rivals."""
+    candidate_file: Path | None = None
+    """A table of `user_id` and `item_id`, with `candidates: given`, for a source that brings no negatives."""
     exclude_seen: bool = True
     """Leave out of the ranking what the user had met before; not used with given candidates."""
     select_by: str = "ndcg@10"
-    """The metric, on valid where there is one, by which the best model is chosen."""
+    """The metric of hits, on valid where there is one, by which the best model is chosen."""
 
     @field_validator("metrics")
     @classmethod
@@ -52,9 +66,11 @@ class EvaluationConfig(Settings):
 
     @model_validator(mode="after")
     def _measured(self) -> "EvaluationConfig":
-        measured = [f"{name}@{cutoff}" for cutoff in self.cutoffs for name in self.metrics]
+        measured = keys([name for name in self.metrics if name in HIT_METRICS], self.cutoffs)
         if self.select_by not in measured:
             raise ValueError(f"select_by '{self.select_by}' is not measured; expected one of {', '.join(measured)}")
+        if self.candidate_file is not None and self.candidates != "given":
+            raise ValueError("candidate_file is read with 'candidates: given' alone; set that, or leave the file out")
         return self
 
 
@@ -65,23 +81,30 @@ class Evaluation:
     user_B: IntArray
     """The users that were judged: those with at least one held-out event."""
     values: dict[str, DoubleArray]
-    """Metric, as in `ndcg@10`, → a value per user."""
+    """Metric, as in `ndcg@10` (`auc` has no cut-off), → a value per user; NaN where it is not defined for the user, as
+    with the calibration of a user without a history. Every metric is defined for somebody."""
     num_relevant_B: IntArray
     is_cold_B: BoolArray
     """True for a user without any history, for whom popularity answered."""
     top: TopK
     """The lists that were judged, as long as the largest cut-off."""
     candidates: str
-    """`all` or `given`."""
+    """`all`, `given` or `sampled`: to be said wherever a figure stands, unless it is `all`."""
+    catalogue: dict[str, float] = field(default_factory=dict)
+    """Metric of all lists together, as in `coverage@10`, → its figure."""
+    slices: dict[str, Slice] = field(default_factory=dict)
+    """Group of users or of relevant items, as in `tail items`, → what it came to; empty groups are left out."""
+    omitted: dict[str, str] = field(default_factory=dict)
+    """Metric that was asked for and is missing, by name or as in `diversity@5`, → why."""
 
     @cached_property
     def estimates(self) -> dict[str, Estimate]:
-        """Mean and 95 % interval over users of each metric."""
-        return dict(zip(self.values, bootstrap(np.column_stack(list(self.values.values()))), strict=True))
+        """Mean and 95 % interval of each metric over the users for whom it is defined."""
+        return estimates_of(self.values)
 
     def mean(self, metric: str) -> float:
-        """Mean of one metric over users, without the cost of its interval."""
-        return float(self.values[metric].mean())
+        """Mean of one metric over the users for whom it is defined, without the cost of its interval."""
+        return float(np.nanmean(self.values[metric]))
 
 
 def evaluate(
@@ -90,6 +113,7 @@ def evaluate(
     held_out: Interactions,
     config: EvaluationConfig | None = None,
     negatives: Interactions | None = None,
+    genres_IG: sparse.csr_array | None = None,
 ) -> Evaluation:
     """Rank for every user with held-out events, and compare with those events.
 
@@ -99,6 +123,8 @@ def evaluate(
         held_out: the events to be foretold, over the same vocabularies.
         config: what to measure; the default is full ranking at 5, 10 and 20.
         negatives: user-item pairs to rank against, for `candidates: given`.
+        genres_IG: an entry for each genre of each item, as `Dataset.genre_matrix` gives it; without it the metrics that
+            need genres are left out.
 
     Raises:
         DataError: there is nothing to judge, or candidates were asked for that the data does not bring.
@@ -106,35 +132,130 @@ def evaluate(
     config = config or EvaluationConfig()
     if len(held_out) == 0:
         raise DataError("there are no held-out events to judge by; give the split a test share.")
-    if config.candidates == "given" and negatives is None:
-        raise DataError("evaluation.candidates 'given' needs a source with negatives, such as ncf; use 'all'.")
     relevant_UI, history_UI = held_out.to_csr(), history.to_csr()
+    lists = _Lists(config, history_UI, genres_IG)
+    candidates = _candidates(config, lists.num_users_I, negatives)
     popularity_I = history.item_counts().astype(np.float32)
     user_B = np.flatnonzero(np.diff(relevant_UI.indptr)).astype(np.int32)
-    depth = max(config.cutoffs)
 
-    lists, cold = [], []
+    blocks, values, cold = [], [], []
     for users in _blocks(user_B, held_out.num_items):
         query = Query(users, history_UI[users])
         scores_BI, is_cold_B = score_or_popularity(model, query, popularity_I)
         relevant_BI = relevant_UI[users]
-        if config.candidates == "given":
-            assert negatives is not None
-            lists.append(_rank_given(scores_BI, users, relevant_BI, negatives, depth))
-        else:
-            exclude_BI = query.history_BI if config.exclude_seen else None
-            lists.append(rank(scores_BI, depth, exclude_BI=exclude_BI, disfavour_BI=relevant_BI))
+        exclude_BI = query.history_BI if config.exclude_seen and config.candidates != "given" else None
+        candidate_BI = None if candidates is None else candidates(users, relevant_BI, exclude_BI)
+        ranked_BI = scores_BI if candidate_BI is None else _only(scores_BI, candidate_BI)
+        top = rank(ranked_BI, max(config.cutoffs), exclude_BI=exclude_BI, disfavour_BI=relevant_BI)
+        found = lists.values(top, relevant_BI, query.history_BI, exclude_BI, candidate_BI)
+        if "auc" in config.metrics:
+            found["auc"] = auc(scores_BI, relevant_BI, exclude_BI, candidate_BI)
+        blocks.append(top)
+        values.append(found)
         cold.append(is_cold_B)
-    top = TopK(np.concatenate([one.item_BK for one in lists]), np.concatenate([one.score_BK for one in lists]))
+    whole = TopK(
+        np.concatenate([block.item_BK for block in blocks]), np.concatenate([block.score_BK for block in blocks])
+    )
+    joined = {metric: np.concatenate([block[metric] for block in values]) for metric in values[0]}
+    return lists.evaluation(whole, joined, user_B, relevant_UI[user_B], np.concatenate(cold))
 
-    hit_BK = hits(top.item_BK, relevant_UI[user_B])
-    num_relevant_B = np.diff(relevant_UI.indptr)[user_B].astype(np.int32)
-    values = {
-        f"{name}@{cutoff}": METRICS[name](hit_BK[:, :cutoff], num_relevant_B)
-        for cutoff in config.cutoffs
-        for name in config.metrics
-    }
-    return Evaluation(user_B, values, num_relevant_B, np.concatenate(cold), top, config.candidates)
+
+class _Lists:
+    """Judges lists block by block, by what is known of the items."""
+
+    def __init__(
+        self, config: EvaluationConfig, history_UI: sparse.csr_array, genres_IG: sparse.csr_array | None
+    ) -> None:
+        self._config = config
+        self._history_UI = history_UI
+        self.num_users_I = np.bincount(history_UI.indices, minlength=history_UI.shape[1])
+        self._num_users = int(np.count_nonzero(np.diff(history_UI.indptr)))
+        self._rank_I = beyond_accuracy.popularity_rank(self.num_users_I)
+        self._genres_IG = None if genres_IG is None or genres_IG.nnz == 0 else genres_IG
+        self._shares_IG = None if self._genres_IG is None else beyond_accuracy.genre_shares(self._genres_IG)
+        self._names = [name for name in config.metrics if not METRICS[name].needs_genres or self._genres_IG is not None]
+
+    def values(
+        self,
+        top: TopK,
+        relevant_BI: sparse.csr_array,
+        history_BI: sparse.csr_array,
+        exclude_BI: sparse.csr_array | None,
+        candidate_BI: sparse.csr_array | None,
+    ) -> dict[str, DoubleArray]:
+        """Metric, as in `ndcg@10`, → a value for each query of a block."""
+        hit_BK, num_relevant_B = hits(top.item_BK, relevant_BI), np.diff(relevant_BI.indptr)
+        taste_BG = None
+        if "calibration" in self._names:
+            assert self._shares_IG is not None
+            taste_BG = (history_BI @ self._shares_IG).tocsr()
+        found: dict[str, DoubleArray] = {}
+        for cutoff in self._config.cutoffs:
+            items, hit = top.item_BK[:, :cutoff], hit_BK[:, :cutoff]
+            for name in self._names:
+                match name:
+                    case "novelty":
+                        value_B = beyond_accuracy.novelty(items, self.num_users_I, self._num_users)
+                    case "popularity_lift":
+                        value_B = beyond_accuracy.popularity_lift(items, history_BI, self.num_users_I)
+                    case "serendipity":
+                        value_B = beyond_accuracy.serendipity(items, hit, self._rank_I, exclude_BI, candidate_BI)
+                    case "diversity":
+                        value_B = beyond_accuracy.diversity(items, self._genres_IG)
+                    case "calibration":
+                        value_B = beyond_accuracy.calibration(items, taste_BG, self._shares_IG)
+                    case _ if name in HIT_METRICS:
+                        value_B = HIT_METRICS[name](hit, num_relevant_B)
+                    case _:
+                        continue
+                found[f"{name}@{cutoff}"] = value_B
+        return found
+
+    def evaluation(
+        self,
+        top: TopK,
+        values: dict[str, DoubleArray],
+        user_B: IntArray,
+        relevant_BI: sparse.csr_array,
+        is_cold_B: BoolArray,
+    ) -> Evaluation:
+        """What all blocks came to: figures of the catalogue, slices, and what could not be measured."""
+        num_items, num_relevant_B = relevant_BI.shape[1], np.diff(relevant_BI.indptr).astype(np.int32)
+        defined = {metric: value_B for metric, value_B in values.items() if not np.isnan(value_B).all()}
+        omitted = dict.fromkeys(
+            (name for name in self._config.metrics if name not in self._names), "the data has no genres"
+        ) | dict.fromkeys((metric for metric in values if metric not in defined), "it is not defined for any user")
+        catalogue = {
+            f"{name}@{cutoff}": METRICS[name].function(top.item_BK[:, :cutoff], num_items)
+            for cutoff in self._config.cutoffs
+            for name in self._names
+            if METRICS[name].kind == "catalogue"
+        }
+        cutoff_of = {f"{name}@{cutoff}": cutoff for cutoff in self._config.cutoffs for name in self._names}
+        slices = user_slices(user_B, np.diff(self._history_UI.indptr)[user_B], num_relevant_B, defined) | item_slices(
+            user_B, top.item_BK, hits(top.item_BK, relevant_BI), relevant_BI, self.num_users_I, cutoff_of
+        )
+        ordered = {metric: defined[metric] for metric in keys(self._names, self._config.cutoffs) if metric in defined}
+        return Evaluation(
+            user_B, ordered, num_relevant_B, is_cold_B, top, self._config.candidates, catalogue, slices, omitted
+        )
+
+
+def _candidates(config: EvaluationConfig, num_users_I: LongArray, negatives: Interactions | None) -> Candidates | None:
+    """None where every item competes."""
+    match config.candidates:
+        case "given":
+            if negatives is None:
+                raise DataError(
+                    "evaluation.candidates 'given' needs a source with negatives, such as ncf, or a "
+                    "candidate_file of user_id and item_id; use 'all'."
+                )
+            return given_candidates(negatives)
+        case "sampled":
+            by_popularity = config.candidate_distribution == "popularity"
+            weight_I = num_users_I if by_popularity else np.ones_like(num_users_I)
+            return sampled_candidates(weight_I, config.candidate_samples, config.candidate_seed)
+    return None
 
 
 def _blocks(user_B: IntArray, num_items: int) -> Iterator[IntArray]:
@@ -144,16 +265,9 @@ def _blocks(user_B: IntArray, num_items: int) -> Iterator[IntArray]:
         yield user_B[start : start + size]
 
 
-def _rank_given(
-    scores_BI: FloatArray, users: IntArray, relevant_BI: sparse.csr_array, negatives: Interactions, depth: int
-) -> TopK:
-    """Only the test items and the given negatives of a user compete.
-
-    A given negative may be the test item itself (156 users of the NCF split); it is then one candidate, not two.
-    """
-    chosen = np.isin(negatives.user_N, users)
-    row_N = np.searchsorted(users, negatives.user_N[chosen])
-    candidate_BI = np.zeros(scores_BI.shape, dtype=bool)
-    candidate_BI[row_N, negatives.item_N[chosen]] = True
-    candidate_BI[np.repeat(np.arange(len(users)), np.diff(relevant_BI.indptr)), relevant_BI.indices] = True
-    return rank(np.where(candidate_BI, scores_BI, -np.inf).astype(np.float32), depth, disfavour_BI=relevant_BI)
+def _only(scores_BI: FloatArray, candidate_BI: sparse.csr_array) -> FloatArray:
+    """The scores of the candidates; -inf for every other item."""
+    row_N = np.repeat(np.arange(len(scores_BI)), np.diff(candidate_BI.indptr))
+    only_BI = np.full(scores_BI.shape, -np.inf, dtype=np.float32)
+    only_BI[row_N, candidate_BI.indices] = scores_BI[row_N, candidate_BI.indices]
+    return only_BI

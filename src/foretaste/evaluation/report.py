@@ -12,14 +12,18 @@ from foretaste.arrays import EMPTY_SLOT
 from foretaste.data.interactions import Dataset, Interactions
 from foretaste.data.prepare import Audit
 from foretaste.data.splits import PartSummary
-from foretaste.evaluation.metrics import METRICS
+from foretaste.evaluation.metrics import HIT_METRICS, METRICS, definitions, metric_title, name_of
 from foretaste.evaluation.protocol import Evaluation
 from foretaste.evaluation.significance import Estimate, bootstrap
 
 _NUM_EXAMPLE_USERS = 3
 _EXAMPLE_DEPTH = 10
 _HISTORY_SHOWN = 8
-_TITLES = {"ndcg": "NDCG", "map": "MAP", "mrr": "MRR", "hit_rate": "HitRate"}
+_AGAINST = {
+    "all": "all items, those already met left out",
+    "given": "the candidates that the data gives",
+    "sampled": "*sampled* candidates, which flatters every model and may change their order",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,22 +75,16 @@ def render(report: ReportInput) -> str:
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def metric_title(metric: str) -> str:
-    """`ndcg@10` as people write it: NDCG@10."""
-    name, _, cutoff = metric.partition("@")
-    return f"{_TITLES.get(name, name.capitalize())}@{cutoff}"
-
-
 def shown_metrics(metrics: Iterable[str], select_by: str) -> list[str]:
-    """The few metrics of a table for people: every one at the cut-off by which the model was chosen."""
+    """The few metrics of a table for people: those of hits, at the cut-off by which the model was chosen."""
     cutoff = select_by.partition("@")[2]
-    return [metric for metric in metrics if metric.endswith(f"@{cutoff}")]
+    return [metric for metric in metrics if metric.endswith(f"@{cutoff}") and name_of(metric) in HIT_METRICS]
 
 
 def _summary(report: ReportInput) -> str:
     best = next(result for result in report.results if result.label == report.best)
     estimate = best.test.estimates[report.select_by]
-    title = metric_title(report.select_by)
+    title = metric_title(report.select_by, best.test.candidates)
     chosen = "valid" if best.valid is not None else "test, since the split has no validation part"
     lines = [
         f"# {report.run_id}",
@@ -103,10 +101,11 @@ def _summary(report: ReportInput) -> str:
 
 
 def _comparison(report: ReportInput) -> str:
+    candidates = report.results[0].test.candidates
     metrics = shown_metrics(report.results[0].test.values, report.select_by)
     header = [
         "model",
-        *(metric_title(metric) for metric in metrics),
+        *(metric_title(metric, candidates) for metric in metrics),
         f"{metric_title(report.select_by)} valid",
         "fit s",
     ]
@@ -116,8 +115,7 @@ def _comparison(report: ReportInput) -> str:
         on_valid = "" if result.valid is None else f"{result.valid.mean(report.select_by):.4f}"
         cells = [_interval(result.test.estimates[metric]) for metric in metrics]
         rows.append([name, *cells, on_valid, f"{result.fit_seconds:.1f}"])
-    given = report.results[0].test.candidates == "given"
-    against = "the candidates that the data gives" if given else "all items, those already met left out"
+    against = _AGAINST[candidates]
     note = (
         "Means over users on test, with 95 % bootstrap intervals. "
         f"Ranked against {against}; ties count against a model."
@@ -141,7 +139,7 @@ def _warm_users(report: ReportInput) -> str:
     return (
         f"## Users with a history\n\n{int(is_cold_B.sum()):,} of {len(is_cold_B):,} judged users have no history; "
         f"popularity answers for them under every model. The other users alone:\n\n"
-        f"{_table(['model', metric_title(report.select_by)], rows)}"
+        f"{_table(['model', metric_title(report.select_by, report.results[0].test.candidates)], rows)}"
     )
 
 
@@ -209,13 +207,11 @@ def _example(report: ReportInput, evaluation: Evaluation, row: int) -> str:
 
 
 def _definitions(report: ReportInput) -> str:
-    names = dict.fromkeys(metric.partition("@")[0] for metric in report.results[0].test.values)
-    told = [f"- {metric_title(f'{name}@K')}: {_first_sentence(METRICS[name].__doc__ or '')}" for name in names]
+    judged = report.results[0].test
+    names = dict.fromkeys(name_of(metric) for metric in (*judged.values, *judged.catalogue))
+    summaries = {name: definition.split("\n\n")[0] for name, definition in definitions(names).items()}
+    told = [f"- {METRICS[name].title}: {summary}" for name, summary in summaries.items()]
     return "## Definitions\n\n" + "\n".join(told)
-
-
-def _first_sentence(doc: str) -> str:
-    return " ".join(doc.split("\n\n")[0].split())
 
 
 def _reproduce(report: ReportInput) -> str:

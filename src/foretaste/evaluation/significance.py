@@ -6,7 +6,7 @@ Wilcoxon may find differences that are none of the mean, for it asks about ranks
 permutation test; Wilcoxon stands beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +57,20 @@ def bootstrap(values_BM: DoubleArray, seed: int = 0) -> list[Estimate]:
         Estimate(float(value_B.mean()), float(low), float(high))
         for value_B, low, high in zip(values_MB, low_M, high_M, strict=True)
     ]
+
+
+def estimates_of(values: Mapping[str, DoubleArray]) -> dict[str, Estimate]:
+    """Mean and interval of each metric over the users for whom it is defined.
+
+    Args:
+        values: metric → a value per user, NaN where it is not defined; defined for at least one.
+    """
+    whole = [name for name, value_B in values.items() if not np.isnan(value_B).any()]
+    found = dict(zip(whole, bootstrap(np.column_stack([values[name] for name in whole])), strict=True)) if whole else {}
+    for name, value_B in values.items():
+        if name not in found:
+            found[name] = bootstrap(value_B[~np.isnan(value_B)][:, None])[0]
+    return {name: found[name] for name in values}
 
 
 def permutation_p(differences_B: DoubleArray, seed: int = 0) -> float:

@@ -109,6 +109,7 @@ def may_stop_early(spec: ModelSpec) -> bool:
 def judge(label: str, config: ExperimentConfig, divided: Divided, narrator: Narrator) -> Judged:
     """Fit one model on train and judge it on valid; fit it again on all before test, and test it."""
     spec, parts, curve = config.models[label], divided.split, LearningCurve()
+    genres_IG, _ = divided.prepared.dataset.genre_matrix()
     model, seconds = fit(
         spec,
         divided.dataset(parts.train),
@@ -120,19 +121,20 @@ def judge(label: str, config: ExperimentConfig, divided: Divided, narrator: Narr
     )
     on_valid = None
     if parts.valid is not None:
-        on_valid = evaluate(model, parts.train, parts.valid, validation_protocol(config))
+        on_valid = evaluate(model, parts.train, parts.valid, validation_protocol(config), genres_IG=genres_IG)
         if config.refit:
             again = refit_spec(spec, model)
             dataset = divided.dataset(divided.history)
             model, seconds = fit(again, dataset, None, config.seed, label, narrator, on_epoch=curve.listener(REFIT))
-    on_test = evaluate(model, divided.history, parts.test, config.evaluation, divided.prepared.negatives)
+    negatives = divided.prepared.negatives
+    on_test = evaluate(model, divided.history, parts.test, config.evaluation, negatives, genres_IG)
     narrator.say("fit", f"{label}  {seconds:.1f} s")
     return Judged(label, spec, model, seconds, on_valid, on_test, curve.frame())
 
 
 def validation_protocol(config: ExperimentConfig) -> EvaluationConfig:
-    """Valid is ranked against all items: given negatives belong to the test items."""
-    return config.evaluation.model_copy(update={"candidates": "all"})
+    """Valid is ranked against all items: given negatives belong to the test items, and drawn ones mislead."""
+    return config.evaluation.model_copy(update={"candidates": "all", "candidate_file": None})
 
 
 def _prepared_line(audit: Audit) -> str:

@@ -12,7 +12,7 @@ import yaml
 
 from foretaste.artifacts import atomic
 from foretaste.artifacts.bundle import BundleContents
-from foretaste.artifacts.manifest import library_versions
+from foretaste.artifacts.manifest import MetricJson, library_versions
 from foretaste.artifacts.store import BundleStore
 from foretaste.config import ExperimentConfig
 from foretaste.data.splits import summarise
@@ -139,9 +139,28 @@ def choose(judged: Sequence[Judged], select_by: str) -> Judged:
     return max(judged, key=lambda one: (one.valid or one.test).mean(select_by))
 
 
-def metrics_json(evaluation: Evaluation) -> dict[str, dict[str, float | None]]:
-    """Metric → mean and interval, as every JSON output tells it."""
-    return {name: dict(asdict(estimate)) for name, estimate in evaluation.estimates.items()}
+def metrics_json(evaluation: Evaluation) -> dict[str, MetricJson]:
+    """Metric → mean and interval, as every JSON output tells it; None for bounds that a figure of all lists has not.
+
+    A figure that is not one of full ranking says so itself, as in `"candidates": "sampled"`.
+    """
+    label = {} if evaluation.candidates == "all" else {"candidates": evaluation.candidates}
+    told: dict[str, MetricJson] = {name: asdict(one) | label for name, one in evaluation.estimates.items()}
+    return told | {name: {"mean": one, "low": None, "high": None} | label for name, one in evaluation.catalogue.items()}
+
+
+def slices_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Group → who belongs to it, how many, and the mean of each metric."""
+    return {
+        name: {
+            "of": one.of,
+            "definition": one.definition,
+            "users": len(one.user_B),
+            "relevant": one.num_relevant,
+            "means": {metric: one.mean(metric) for metric in one.values},
+        }
+        for name, one in evaluation.slices.items()
+    }
 
 
 def _model_json(judged: Judged) -> dict[str, Any]:
@@ -151,7 +170,10 @@ def _model_json(judged: Judged) -> dict[str, Any]:
         "fit_seconds": round(judged.fit_seconds, 3),
         "users": len(judged.test.user_B),
         "cold_users": int(judged.test.is_cold_B.sum()),
+        "candidates": judged.test.candidates,
         "metrics": metrics_json(judged.test),
+        "omitted": judged.test.omitted,
+        "slices": slices_json(judged.test),
         "valid": None if judged.valid is None else metrics_json(judged.valid),
     }
 

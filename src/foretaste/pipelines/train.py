@@ -93,6 +93,7 @@ def evaluate_bundle(config: ExperimentConfig, bundle: Bundle, narrator: Narrator
             f"(data {bundle.manifest.source.name}, {bundle.manifest.num_interactions:,} pairs); "
             f"judge it with the config that made it, or train anew with `foretaste train CONFIG`."
         )
+    genres_IG, _ = divided.prepared.dataset.genre_matrix()
     return evaluate_model(
-        bundle.model(), divided.history, divided.split.test, config.evaluation, divided.prepared.negatives
+        bundle.model(), divided.history, divided.split.test, config.evaluation, divided.prepared.negatives, genres_IG
     )

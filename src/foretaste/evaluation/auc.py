@@ -1,0 +1,117 @@
+"""The area under the ROC curve of each user's whole ranking."""
+
+import numba
+import numpy as np
+from scipy import sparse
+
+from foretaste.arrays import DoubleArray, FloatArray, IntArray
+from foretaste.models.read_only import read_only
+from foretaste.models.sparse_rows import Rows, rows_of
+
+_CHUNK = 4096
+"""Scores that are compared with every relevant item while they stay in the first-level cache."""
+
+
+@numba.njit(cache=True, nogil=True)
+def _double_wins(values: FloatArray, score: np.float32) -> np.int32:  # pragma: no cover
+    """Twice the values below `score`, and once those equal to it."""
+    total = np.int32(0)
+    for value in values:
+        total += np.int32(value < score) + np.int32(value <= score)
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def _contains(sorted_items: IntArray, item: np.int32) -> bool:  # pragma: no cover
+    place = np.searchsorted(sorted_items, item)
+    return bool(place < len(sorted_items) and sorted_items[place] == item)
+
+
+@numba.njit(cache=True, nogil=True)
+def _auc_of_row(
+    scores_I: FloatArray, relevant: IntArray, exclude: IntArray, candidates: IntArray, ranks_all: bool
+) -> float:  # pragma: no cover
+    """With `ranks_all` the rivals are all items but the listed ones; otherwise they are the candidates."""
+    listed = np.empty(len(exclude) + len(relevant) + len(candidates), dtype=np.float32)
+    num_listed = 0
+    if ranks_all:
+        for item in exclude:
+            listed[num_listed] = scores_I[item]
+            num_listed += 1
+        for item in relevant:
+            if not _contains(exclude, item):
+                listed[num_listed] = scores_I[item]
+                num_listed += 1
+    else:
+        for item in candidates:
+            if not _contains(exclude, item) and not _contains(relevant, item):
+                listed[num_listed] = scores_I[item]
+                num_listed += 1
+    listed = listed[:num_listed]
+    num_rivals = len(scores_I) - num_listed if ranks_all else num_listed
+    if num_rivals == 0:
+        return np.nan
+    wins = np.int64(0)
+    ranked = np.empty(len(relevant), dtype=np.float32)
+    num_ranked = 0
+    for item in relevant:
+        if not _contains(exclude, item):
+            ranked[num_ranked] = scores_I[item]
+            num_ranked += 1
+    for r in range(num_ranked):
+        listed_wins = _double_wins(listed, ranked[r])
+        wins += -listed_wins if ranks_all else listed_wins
+    if ranks_all:
+        for start in range(0, len(scores_I), _CHUNK):
+            chunk = scores_I[start : start + _CHUNK]
+            for r in range(num_ranked):
+                wins += _double_wins(chunk, ranked[r])
+    return wins / (2.0 * num_rivals * len(relevant))
+
+
+@numba.njit(cache=True, parallel=True)
+def _auc_of_rows(
+    scores_BI: FloatArray, relevant: Rows, exclude: Rows, candidates: Rows, ranks_all: bool, auc_B: DoubleArray
+) -> None:  # pragma: no cover
+    for b in numba.prange(len(auc_B)):
+        auc_B[b] = _auc_of_row(
+            scores_BI[b],
+            relevant.indices[relevant.indptr[b] : relevant.indptr[b + 1]],
+            exclude.indices[exclude.indptr[b] : exclude.indptr[b + 1]],
+            candidates.indices[candidates.indptr[b] : candidates.indptr[b + 1]],
+            ranks_all,
+        )
+
+
+def auc(
+    scores_BI: FloatArray,
+    relevant_BI: sparse.csr_array,
+    exclude_BI: sparse.csr_array | None = None,
+    candidate_BI: sparse.csr_array | None = None,
+) -> DoubleArray:
+    """The share of pairs of a relevant item and one that is not, in which the relevant item has the higher score.
+
+    AUC = Σ over relevant r and rivals n of [s_r > s_n] + ½ [s_r = s_n], over relevant · rivals. It looks at the whole
+    ranking and has no cut-off. Rivals are all items (or all candidates) that are neither relevant nor excluded. A
+    relevant item that is excluded wins no pair. Not defined for a user without rivals.
+
+    Args:
+        scores_BI: float32.
+        relevant_BI: at least one item a row; indices sorted within a row, as in the other matrices.
+        exclude_BI: items that are not ranked: what the user has seen.
+        candidate_BI: the only items that are ranked; None for all.
+
+    Returns:
+        auc_B in [0, 1]; NaN where it is not defined.
+    """
+    nothing = sparse.csr_array(relevant_BI.shape, dtype=np.float32)
+    auc_B = np.empty(len(scores_BI), dtype=np.float64)
+    _auc_of_rows(
+        read_only(np.ascontiguousarray(scores_BI)),
+        rows_of(relevant_BI),
+        rows_of(nothing if exclude_BI is None else exclude_BI),
+        rows_of(nothing if candidate_BI is None else candidate_BI),
+        candidate_BI is None,
+        auc_B,
+    )
+    return auc_B

@@ -82,6 +82,7 @@ def show_demo(out: "Console", narrator: ConsoleNarrator, artifacts: Path) -> "Ru
     out.print("A small world of people and films, made up, so that their true tastes are known.\n", soft_wrap=True)
     result = run_pipeline(config, artifacts, ["foretaste", "demo"], narrator)
     _print_comparison(out, config, result)
+    _print_warnings(out, result)
     user_id = typical_user(result)
     _print_recommendations(out, result, user_id)
     out.print()
@@ -105,6 +106,7 @@ def run(
     command = ["foretaste", "run", str(config), *_repeated(overrides, on_bad_rows)]
     result = run_pipeline(loaded, artifacts, command, ConsoleNarrator(out), promote=promote)
     _print_comparison(out, loaded, result)
+    _print_warnings(out, result)
     if as_json:
         print_json(result.to_json())
         return
@@ -182,6 +184,15 @@ def _repeated(overrides: list[str] | None, on_bad_rows: str | None) -> Iterator[
 def _print_comparison(out: "Console", config: "ExperimentConfig", result: "RunResult") -> None:
     rows = [(one.label, one.test, one.fit_seconds) for one in result.judged]
     _print_table(out, config, rows, best=result.best)
+
+
+def _print_warnings(out: "Console", result: "RunResult") -> None:
+    from rich.text import Text
+
+    for warning in result.warnings:
+        out.print(Text.assemble(("warning   ", "bold yellow"), warning.text), soft_wrap=True)
+    if result.warnings:
+        out.print()
 
 
 def _print_table(

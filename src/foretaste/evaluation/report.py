@@ -15,6 +15,7 @@ from foretaste.data.splits import PartSummary
 from foretaste.evaluation.metrics import HIT_METRICS, METRICS, definitions, metric_title, name_of
 from foretaste.evaluation.protocol import Evaluation
 from foretaste.evaluation.significance import Estimate, bootstrap
+from foretaste.evaluation.warnings import EvaluationWarning
 
 _NUM_EXAMPLE_USERS = 3
 _EXAMPLE_DEPTH = 10
@@ -58,12 +59,15 @@ class ReportInput:
     config: dict[str, Any]
     """The resolved config."""
     versions: dict[str, str]
+    warnings: Sequence[EvaluationWarning] = ()
+    """What the figures hide; told at the top."""
 
 
 def render(report: ReportInput) -> str:
     """The report as GitHub-flavoured Markdown."""
     sections = [
         _summary(report),
+        _warned(report),
         _comparison(report),
         _warm_users(report),
         _data(report),
@@ -98,6 +102,13 @@ def _summary(report: ReportInput) -> str:
     if best.valid is None:
         lines.append("> The choice was made on test: its figure is optimistic. Give the split a validation share.")
     return "\n\n".join(lines)
+
+
+def _warned(report: ReportInput) -> str:
+    if not report.warnings:
+        return ""
+    told = "\n".join(f"> - **{warning.kind.replace('_', ' ')}**: {warning.text}" for warning in report.warnings)
+    return f"> **Before you quote a figure**\n>\n{told}"
 
 
 def _comparison(report: ReportInput) -> str:

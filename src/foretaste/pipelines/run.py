@@ -19,6 +19,7 @@ from foretaste.data.splits import summarise
 from foretaste.errors import ConfigError
 from foretaste.evaluation.protocol import Evaluation, EvaluationConfig
 from foretaste.evaluation.report import ModelResult, ReportInput, render
+from foretaste.evaluation.warnings import EvaluationWarning, of_figures, of_split
 from foretaste.models.registry import check_trainable
 from foretaste.pipelines.experiment import Divided, Judged, divide, judge
 from foretaste.pipelines.narration import Narrator, Silence
@@ -42,6 +43,8 @@ class RunResult:
     """Label of the published model."""
     evaluation: EvaluationConfig
     """How the models were judged."""
+    warnings: Sequence[EvaluationWarning] = ()
+    """What makes the figures less than they seem."""
 
     @property
     def report(self) -> Path:
@@ -61,6 +64,7 @@ class RunResult:
             "test_fingerprint": self.divided.split.test.fingerprint,
             "split": {"method": self.divided.split.method, **{name: asdict(part) for name, part in parts.items()}},
             "models": [_model_json(one) for one in self.judged],
+            "warnings": [asdict(warning) for warning in self.warnings],
         }
 
 
@@ -101,6 +105,8 @@ def run(
     judged = [judge(label, config, divided, narrator) for label in config.models]
     best = choose(judged, config.evaluation.select_by)
 
+    warnings = _warnings(divided, judged, best, config.evaluation.select_by)
+
     dataset = divided.dataset(divided.history)
     contents = BundleContents.of(
         best.spec.type,
@@ -124,10 +130,13 @@ def run(
         select_by=config.evaluation.select_by,
         config=config.resolved(),
         versions=library_versions(),
+        warnings=warnings,
     )
     store = BundleStore(artifacts / "bundles")
     bundle = store.publish(contents, promote=promote, reason=f"best of run {run_id}")
-    result = RunResult(run_id, artifacts / "runs" / run_id, bundle.id, divided, judged, best.label, config.evaluation)
+    result = RunResult(
+        run_id, artifacts / "runs" / run_id, bundle.id, divided, judged, best.label, config.evaluation, warnings
+    )
     _write(result, config, render(report))
     narrator.say("bundle", f"{store.root / bundle.id}{'  → production' if promote else ''}")
     narrator.say("report", str(result.report))
@@ -137,6 +146,15 @@ def run(
 def choose(judged: Sequence[Judged], select_by: str) -> Judged:
     """The model with the highest mean on valid, or on test where there is no valid; the first of equals."""
     return max(judged, key=lambda one: (one.valid or one.test).mean(select_by))
+
+
+def _warnings(divided: Divided, judged: Sequence[Judged], best: Judged, metric: str) -> list[EvaluationWarning]:
+    values = {one.label: one.test.values[metric] for one in judged}
+    types = {one.label: one.spec.type for one in judged}
+    return [
+        *of_split(divided.history, divided.split.test),
+        *of_figures(values, types, best.label, metric, best.test.candidates),
+    ]
 
 
 def metrics_json(evaluation: Evaluation) -> dict[str, MetricJson]:

@@ -6,6 +6,7 @@
     │   └── SplitError     the data cannot be split as asked
     ├── ModelError         a model cannot be trained or asked for scores as it is used
     ├── ArtifactError      a run or a bundle is missing, damaged or in the way
+    ├── EstimationError    a log cannot answer what it is asked
     └── RequestError       a request names what does not exist
         └── UnknownItemError
 
@@ -36,6 +37,10 @@ class ModelError(ForetasteError):
 
 class ArtifactError(ForetasteError):
     """A run or a bundle is missing, damaged or in the way."""
+
+
+class EstimationError(ForetasteError):
+    """A log cannot answer what it is asked."""
 
 
 class RequestError(ForetasteError):

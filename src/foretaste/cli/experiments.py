@@ -1,17 +1,17 @@
-"""`demo`, `run`, `train`, `evaluate`: from a config to results."""
+"""`demo`, `run`, `train`: from a config to results."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from foretaste.cli.figures import print_figures, print_warnings
 from foretaste.cli.output import (
     JsonOption,
     Report,
-    StoreOption,
     console,
     example,
     print_json,
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from foretaste.config import ExperimentConfig
-    from foretaste.evaluation.protocol import Evaluation
     from foretaste.pipelines.run import RunResult
 
 DEFAULT_ARTIFACTS = Path("artifacts")
@@ -62,7 +61,6 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=example("foretaste demo"))(demo)
     app.command(epilog=example(f"foretaste run {_RUN_CONFIG}", f"foretaste run {_RUN_CONFIG} --set seed=1 --json"))(run)
     app.command(epilog=example(f"foretaste train {_RUN_CONFIG} --model als"))(train)
-    app.command(epilog=example(f"foretaste evaluate {_RUN_CONFIG} --bundle production"))(evaluate)
 
 
 def demo(artifacts: ArtifactsOption = DEFAULT_ARTIFACTS, as_json: JsonOption = False) -> None:
@@ -82,7 +80,7 @@ def show_demo(out: "Console", narrator: ConsoleNarrator, artifacts: Path) -> "Ru
     out.print("A small world of people and films, made up, so that their true tastes are known.\n", soft_wrap=True)
     result = run_pipeline(config, artifacts, ["foretaste", "demo"], narrator)
     _print_comparison(out, config, result)
-    _print_warnings(out, result)
+    print_warnings(out, result.warnings)
     user_id = typical_user(result)
     _print_recommendations(out, result, user_id)
     out.print()
@@ -106,7 +104,7 @@ def run(
     command = ["foretaste", "run", str(config), *_repeated(overrides, on_bad_rows)]
     result = run_pipeline(loaded, artifacts, command, ConsoleNarrator(out), promote=promote)
     _print_comparison(out, loaded, result)
-    _print_warnings(out, result)
+    print_warnings(out, result.warnings)
     if as_json:
         print_json(result.to_json())
         return
@@ -135,36 +133,6 @@ def train(
         print_json({"bundles": [{"model": label, "bundle_id": bundle.id} for label, bundle in bundles.items()]})
 
 
-def evaluate(
-    config: ConfigArgument,
-    bundle: Annotated[str, typer.Option(help="Id of the bundle, or production.")] = "production",
-    overrides: SetOption = None,
-    on_bad_rows: BadRowsOption = None,
-    store: StoreOption = Path("artifacts/bundles"),
-    as_json: JsonOption = False,
-) -> None:
-    """Judge a bundle on the test part of the data that it was trained on."""
-    loaded = load_experiment(config, overrides, on_bad_rows)
-    from foretaste.artifacts.store import BundleStore
-    from foretaste.pipelines.run import metrics_json
-    from foretaste.pipelines.train import evaluate_bundle
-
-    opened = BundleStore(store).open(bundle)
-    evaluation = evaluate_bundle(loaded, opened, ConsoleNarrator(console(as_json)))
-    if as_json:
-        metrics = metrics_json(evaluation)
-        print_json(
-            {
-                "bundle_id": opened.id,
-                "users": len(evaluation.user_B),
-                "candidates": evaluation.candidates,
-                "metrics": metrics,
-            }
-        )
-    else:
-        _print_table(console(as_json), loaded, [(opened.id, evaluation, None)])
-
-
 def load_experiment(path: Path, overrides: list[str] | None, on_bad_rows: str | None) -> "ExperimentConfig":
     """The config of a command, its options laid over the file; refused before any data is read."""
     from foretaste.config import ExperimentConfig, load_config
@@ -183,63 +151,11 @@ def _repeated(overrides: list[str] | None, on_bad_rows: str | None) -> Iterator[
 
 def _print_comparison(out: "Console", config: "ExperimentConfig", result: "RunResult") -> None:
     rows = [(one.label, one.test, one.fit_seconds) for one in result.judged]
-    _print_table(out, config, rows, best=result.best)
-
-
-def _print_warnings(out: "Console", result: "RunResult") -> None:
-    from rich.text import Text
-
-    for warning in result.warnings:
-        out.print(Text.assemble(("warning   ", "bold yellow"), warning.text), soft_wrap=True)
-    if result.warnings:
-        out.print()
-
-
-def _print_table(
-    out: "Console",
-    config: "ExperimentConfig",
-    rows: "Sequence[tuple[str, Evaluation, float | None]]",
-    best: str | None = None,
-) -> None:
-    from rich.table import Table
-
-    from foretaste.evaluation.metrics import metric_title
-
-    cutoff = config.evaluation.select_by.partition("@")[2]
-    shown = dict.fromkeys([config.evaluation.select_by, f"recall@{cutoff}", f"hit_rate@{cutoff}"])
-    metrics = [metric for metric in shown if metric in rows[0][1].values]
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    table.add_column("model", no_wrap=True)
-    for metric in metrics:
-        table.add_column(metric_title(metric, rows[0][1].candidates), no_wrap=True)
-    if rows[0][2] is not None:
-        table.add_column("fit s", justify="right", no_wrap=True)
-    for label, evaluation, seconds in rows:
-        estimates: Any = [evaluation.estimates[metric] for metric in metrics]
-        cells = [f"{one.mean:.3f} [dim]\\[{_short(one.low)} {_short(one.high)}][/dim]" for one in estimates]
-        fit = [] if seconds is None else [f"{seconds:.1f}"]
-        table.add_row(f"[bold green]{label}[/]" if label == best else label, *cells, *fit)
-    out.print()
-    out.print(table)
-    out.print(f"[dim]means over test users, 95 % intervals in brackets{_ranked_against(rows[0][1])}[/dim]\n")
-
-
-def _ranked_against(evaluation: "Evaluation") -> str:
-    """What must not be forgotten where not every item was ranked."""
-    return {
-        "all": "",
-        "given": "; ranked against the given candidates alone",
-        "sampled": "; ranked against sampled candidates alone, which flatters every model",
-    }[evaluation.candidates]
+    print_figures(out, config.evaluation.select_by, rows, best=result.best)
 
 
 def _print_next(out: "Console", *commands: str) -> None:
     out.print(f"[bold]{'next':<10}[/bold]{'   ·   '.join(commands)}", soft_wrap=True)
-
-
-def _short(value: float) -> str:
-    """Three digits without the leading zero, as .123."""
-    return f"{value:.3f}".removeprefix("0")
 
 
 def _print_recommendations(out: "Console", result: "RunResult", user_id: str) -> None:

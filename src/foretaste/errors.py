@@ -7,8 +7,9 @@
     ├── ModelError         a model cannot be trained or asked for scores as it is used
     ├── ArtifactError      a run or a bundle is missing, damaged or in the way
     ├── EstimationError    a log cannot answer what it is asked
-    └── RequestError       a request names what does not exist
-        └── UnknownItemError
+    ├── RequestError       a request names what does not exist
+    │   └── UnknownItemError
+    └── LogFullError       the service cannot write down what it was told; nothing was acknowledged
 
 Each message says what was expected, what came, an example and the remedy. The command line prints it without a
 traceback and exits with 2 for a ConfigError, 1 for the rest.
@@ -49,3 +50,7 @@ class RequestError(ForetasteError):
 
 class UnknownItemError(RequestError):
     """A request names an item that the bundle does not hold."""
+
+
+class LogFullError(ForetasteError):
+    """The service cannot write down what it was told, so it does not acknowledge it."""

@@ -56,3 +56,69 @@ USER_COLUMNS: tuple[Column, ...] = (
     Column(USER_ID, pl.String, required=True, also_called=INTERACTION_COLUMNS[0].also_called),
 )
 """A row is a user; every other column is an attribute."""
+
+REQUEST_ID = "request_id"
+EVENT_ID = "event_id"
+ENDPOINT = "endpoint"
+STATUS = "status"
+LATENCY_MS = "latency_ms"
+USER_KNOWN = "user_known"
+MODEL_VERSION = "model_version"
+EXPERIMENT = "experiment"
+VARIANT = "variant"
+POLICY = "policy"
+IS_FALLBACK = "is_fallback"
+FALLBACK_REASON = "fallback_reason"
+RECOMMENDATIONS = "recommendations"
+SCORES = "scores"
+PROPENSITIES = "propensities"
+RECEIVED_AT = "received_at"
+KIND = "kind"
+VALUE = "value"
+REGISTRATION_ID = "registration_id"
+REGISTERED_AT = "registered_at"
+ATTRIBUTES = "attributes"
+
+REQUEST_COLUMNS: tuple[Column, ...] = (
+    Column(REQUEST_ID, pl.String, required=True),
+    Column(TIMESTAMP, pl.Float64, required=True),
+    Column(ENDPOINT, pl.String, required=True),
+    Column(STATUS, pl.Int32, required=True),
+    Column(LATENCY_MS, pl.Float64, required=True),
+    Column(USER_ID, pl.String),
+    Column(USER_KNOWN, pl.Boolean),
+    Column(MODEL_VERSION, pl.String),
+    Column(EXPERIMENT, pl.String),
+    Column(VARIANT, pl.String),
+    Column(POLICY, pl.String),
+    Column(IS_FALLBACK, pl.Boolean),
+    Column(FALLBACK_REASON, pl.String),
+    Column(RECOMMENDATIONS, pl.List(pl.String)),
+    Column(SCORES, pl.List(pl.Float64)),
+    Column(PROPENSITIES, pl.List(pl.Float64)),
+)
+"""A row is a request that was answered. `timestamp` is UTC seconds with fractions; `status` is that of HTTP; the
+elements of the last three are the slots, first slot first; a propensity is the probability with which the policy puts
+the item into the slot."""
+
+FEEDBACK_COLUMNS: tuple[Column, ...] = (
+    Column(EVENT_ID, pl.String, required=True),
+    Column(TIMESTAMP, pl.Float64, required=True),
+    Column(RECEIVED_AT, pl.Float64, required=True),
+    Column(KIND, pl.String, required=True),
+    Column(ITEM_ID, pl.String, required=True),
+    Column(USER_ID, pl.String),
+    Column(REQUEST_ID, pl.String),
+    Column(VALUE, pl.Float64),
+)
+"""A row is what somebody did with an item. `timestamp` is when it happened, `received_at` when it was acknowledged,
+both UTC seconds with fractions; `value` is the rating or the price paid, as `kind` has it; `request_id` is the answer
+that showed the item."""
+
+REGISTRATION_COLUMNS: tuple[Column, ...] = (
+    Column(REGISTRATION_ID, pl.String, required=True),
+    Column(USER_ID, pl.String, required=True),
+    Column(REGISTERED_AT, pl.Float64, required=True),
+    Column(ATTRIBUTES, pl.String),
+)
+"""A row is a user that was registered, with its attributes as a JSON object; the latest row of a user counts."""

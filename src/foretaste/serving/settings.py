@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from foretaste.artifacts.store import DEFAULT_ROOT, PRODUCTION
+from foretaste.serving.logs.settings import LogConfig
 from foretaste.serving.slate_settings import SlateConfig
 from foretaste.settings import Settings
 
@@ -22,3 +23,5 @@ class ServingConfig(Settings):
     """A bundle id, or `production` for the one that is live when the service starts."""
     slate: SlateConfig = SlateConfig()
     """How the best items become an answer."""
+    log: LogConfig = LogConfig()
+    """Requests, feedback and registrations."""

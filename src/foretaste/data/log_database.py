@@ -1,0 +1,172 @@
+"""The database of the service's logs: SQLite in a file, or PostgreSQL."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from foretaste.data.log_tables import ERASURES, METADATA, SCHEMA_VERSION, SETTINGS, user_hash
+from foretaste.errors import ArtifactError, ConfigError
+
+_WAIT_SECONDS = 10
+"""How long a writer waits for another before it gives up."""
+_CONNECT_SECONDS = 5
+_ADVISORY_LOCK = 0x464F5245
+"""Held by whoever writes to PostgreSQL, so that `seq` grows in the order of commits. The number only has to be ours."""
+
+
+class LogDatabase:
+    """Connections to one database; nothing is opened before it is used.
+
+    Raises:
+        ConfigError: the URL is of another kind of database, or its driver is not installed.
+    """
+
+    def __init__(self, url: str, *, is_power_safe: bool = False) -> None:
+        self._url = _checked_url(url)
+        self._is_sqlite = self._url.get_backend_name() == "sqlite"
+        self._is_power_safe = is_power_safe
+        if self._is_sqlite:
+            options: dict[str, Any] = {"connect_args": {"timeout": _WAIT_SECONDS}}
+        else:
+            options = {"connect_args": {"connect_timeout": _CONNECT_SECONDS}, "pool_pre_ping": True, "pool_size": 2}
+        self.engine = sa.create_engine(self._url, **options)
+        if self._is_sqlite:
+            sa.event.listen(self.engine, "connect", self._set_up_sqlite)
+            sa.event.listen(self.engine, "begin", _begin_sqlite)
+
+    def __str__(self) -> str:
+        return self._url.render_as_string(hide_password=True)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """False for PostgreSQL."""
+        return self._is_sqlite
+
+    def prepare(self) -> None:
+        """Make the tables that are missing.
+
+        Raises:
+            ArtifactError: the tables are of a newer version of foretaste.
+            sqlalchemy.exc.OperationalError: the database does not answer.
+        """
+        if self._is_sqlite and self._url.database:
+            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+        with self.writing() as connection:
+            if sa.inspect(connection).has_table(SETTINGS.name):
+                self._check_version(connection)
+                return
+            METADATA.create_all(connection)
+            values = {"schema_version": str(SCHEMA_VERSION), "salt": secrets.token_hex(16)}
+            connection.execute(SETTINGS.insert(), [{"name": name, "value": value} for name, value in values.items()])
+
+    def exists(self) -> bool:
+        """Whether there are tables to read.
+
+        Raises:
+            ArtifactError: as `prepare`, or the database does not answer.
+        """
+        if self._is_sqlite and not Path(self._url.database or "").is_file():
+            return False
+        try:
+            with self.reading() as connection:
+                if not sa.inspect(connection).has_table(SETTINGS.name):
+                    return False
+                self._check_version(connection)
+        except OperationalError as error:
+            raise ArtifactError(f"{self}: the database does not answer ({_first_line(error)}).") from error
+        return True
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection that sees one state of the database."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction, alone among those who write; committed in the end."""
+        with self.engine.connect() as connection:
+            writer = connection.execution_options(foretaste_writes=True)
+            with writer.begin():
+                if not self._is_sqlite:
+                    writer.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+                yield writer
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def _check_version(self, connection: sa.Connection) -> None:
+        version = int(setting(connection, "schema_version"))
+        if version > SCHEMA_VERSION:
+            raise ArtifactError(
+                f"{self}: the tables are of version {version}, and this foretaste knows up to {SCHEMA_VERSION}; "
+                f"use the foretaste that wrote them, or another database."
+            )
+
+    def _set_up_sqlite(self, connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where SQLAlchemy says so, not where the driver guesses
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self._is_power_safe else 'NORMAL'}")
+
+
+def setting(connection: sa.Connection, name: str) -> str:
+    """A value of the table `foretaste`."""
+    return str(connection.execute(sa.select(SETTINGS.c.value).where(SETTINGS.c.name == name)).scalar_one())
+
+
+class Erasures:
+    """Who was forgotten, as far as it has been read."""
+
+    def __init__(self) -> None:
+        self._salt = ""
+        self.last_seq = 0
+        self._erased_at: dict[str, float] = {}
+
+    def refresh(self, connection: sa.Connection) -> None:
+        """Read what has been added since."""
+        if not self._salt:
+            self._salt = setting(connection, "salt")
+        columns = (ERASURES.c.seq, ERASURES.c.user_hash, ERASURES.c.erased_at)
+        for seq, hashed, erased_at in connection.execute(
+            sa.select(*columns).where(ERASURES.c.seq > self.last_seq).order_by(ERASURES.c.seq)
+        ):
+            self.last_seq = seq
+            self._erased_at[hashed] = max(erased_at, self._erased_at.get(hashed, erased_at))
+
+    def __len__(self) -> int:
+        return len(self._erased_at)
+
+    def erased_at(self, user_id: str) -> float | None:
+        """When the user was last forgotten, UTC seconds; None for never."""
+        return self._erased_at.get(user_hash(user_id, self._salt)) if self._erased_at else None
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("foretaste_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _checked_url(url: str) -> sa.URL:
+    expected = "expected sqlite:///FOLDER/FILE.db or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError:
+        raise ConfigError(f"log.url: not a database URL; {expected}.") from None
+    if parsed.drivername not in ("sqlite", "postgresql+psycopg"):
+        raise ConfigError(f"log.url: a database of kind '{parsed.drivername}'; {expected}.")
+    if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise ConfigError(f"log.url: SQLite in memory would be lost with the process; {expected}.")
+    if parsed.drivername != "sqlite" and find_spec("psycopg") is None:
+        raise ConfigError("log.url: PostgreSQL needs psycopg; install it with pip install 'foretaste[postgres]'.")
+    return parsed
+
+
+def _first_line(error: Exception) -> str:
+    return str(error.__cause__ or error).strip().splitlines()[0]

@@ -1,0 +1,113 @@
+"""The tables of the service's database: SQLite and PostgreSQL have the same.
+
+Each log table has a `seq` beside its columns: it grows in the order in which rows were committed, so that a reader who
+asks for what is above the last `seq` it has seen misses nothing.
+"""
+
+import hashlib
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from foretaste.data.schemas import (
+    EVENT_ID,
+    FEEDBACK_COLUMNS,
+    REGISTRATION_COLUMNS,
+    REGISTRATION_ID,
+    REQUEST_COLUMNS,
+    REQUEST_ID,
+    TIMESTAMP,
+    USER_ID,
+    Column,
+)
+
+SCHEMA_VERSION = 1
+"""Of these tables; a database of a newer one is refused."""
+
+SEQ = "seq"
+REQUEST_KNOWN = "request_known"
+"""Column of feedback: whether the request it names is in the log; null where it names none."""
+
+METADATA = sa.MetaData()
+
+_SQL_TYPES: dict[type[pl.DataType], sa.types.TypeEngine[Any]] = {
+    pl.String: sa.Text(),
+    pl.Float64: sa.Double(),
+    pl.Int32: sa.Integer(),
+    pl.Boolean: sa.Boolean(),
+    pl.List: sa.Text(),
+}
+"""A list is a JSON array: measured, a table of slots took 5 times the time and 4 times the space."""
+
+
+def _columns(columns: tuple[Column, ...], unique: str) -> list[sa.Column[Any]]:
+    return [
+        sa.Column(each.name, _SQL_TYPES[each.dtype.base_type()], nullable=not each.required, unique=each.name == unique)
+        for each in columns
+    ]
+
+
+def _seq() -> sa.Column[int]:
+    # SQLite numbers rows by itself only where the column is INTEGER.
+    return sa.Column(SEQ, sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=True)
+
+
+REQUESTS = sa.Table(
+    "requests",
+    METADATA,
+    _seq(),
+    *_columns(REQUEST_COLUMNS, unique=REQUEST_ID),
+    sa.Index("requests_by_time", TIMESTAMP),
+    sa.Index("requests_by_user", USER_ID),
+    sqlite_autoincrement=True,
+)
+FEEDBACK = sa.Table(
+    "feedback",
+    METADATA,
+    _seq(),
+    *_columns(FEEDBACK_COLUMNS, unique=EVENT_ID),
+    sa.Column(REQUEST_KNOWN, sa.Boolean()),
+    sa.Index("feedback_by_time", TIMESTAMP),
+    sa.Index("feedback_by_user", USER_ID),
+    sa.Index("feedback_by_request", REQUEST_ID),
+    sqlite_autoincrement=True,
+)
+sa.Index(
+    "feedback_of_unknown_requests",
+    FEEDBACK.c.received_at,
+    sqlite_where=FEEDBACK.c.request_known.is_(False),
+    postgresql_where=FEEDBACK.c.request_known.is_(False),
+)
+REGISTRATIONS = sa.Table(
+    "registrations",
+    METADATA,
+    _seq(),
+    *_columns(REGISTRATION_COLUMNS, unique=REGISTRATION_ID),
+    sa.Index("registrations_by_user", USER_ID),
+    sqlite_autoincrement=True,
+)
+ERASURES = sa.Table(
+    "erasures",
+    METADATA,
+    _seq(),
+    sa.Column("user_hash", sa.Text(), nullable=False),
+    sa.Column("erased_at", sa.Double(), nullable=False),
+    sa.Index("erasures_by_user", "user_hash"),
+    sqlite_autoincrement=True,
+)
+"""Who was forgotten and when (UTC seconds), without naming them: what a user did until then must not come back, neither
+from a journal nor into a training."""
+
+SETTINGS = sa.Table(
+    "foretaste",
+    METADATA,
+    sa.Column("name", sa.Text(), primary_key=True),
+    sa.Column("value", sa.Text(), nullable=False),
+)
+"""`schema_version`, and the `salt` of the hashes of erased users."""
+
+
+def user_hash(user_id: str, salt: str) -> str:
+    """What `ERASURES` holds of a user."""
+    return hashlib.sha256(f"{salt}:{user_id}".encode()).hexdigest()

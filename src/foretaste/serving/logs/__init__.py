@@ -1,0 +1,1 @@
+"""What the service writes down: answers, feedback and registrations, durable before they are acknowledged."""

@@ -1,0 +1,161 @@
+"""Rows of the journal into the tables, each once, however often they come."""
+
+import logging
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from foretaste.data.log_database import Erasures, LogDatabase
+from foretaste.data.log_tables import FEEDBACK as FEEDBACK_TABLE
+from foretaste.data.log_tables import REGISTRATIONS, REQUEST_KNOWN, REQUESTS, SEQ
+from foretaste.data.schemas import (
+    ATTRIBUTES,
+    EVENT_ID,
+    PROPENSITIES,
+    RECEIVED_AT,
+    RECOMMENDATIONS,
+    REGISTERED_AT,
+    REGISTRATION_ID,
+    REQUEST_ID,
+    SCORES,
+    TIMESTAMP,
+    USER_ID,
+)
+from foretaste.serving.logs.journal import Line
+from foretaste.serving.logs.rows import FEEDBACK, REGISTRATION, REQUEST
+
+logger = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+_RECENT_SECONDS = 3600
+"""Feedback can reach the database before the request that it names, but hardly by more."""
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Where rows of a kind go."""
+
+    table: sa.Table
+    unique: str
+    as_json: tuple[str, ...]
+    """Columns that hold JSON as text."""
+    acknowledged_at: str
+    """Column that says whether the row came before its user was forgotten."""
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """As the row has them."""
+        return tuple(column.name for column in self.table.c if column.name not in (SEQ, REQUEST_KNOWN))
+
+
+_TARGETS = {
+    REQUEST: _Target(REQUESTS, REQUEST_ID, (RECOMMENDATIONS, SCORES, PROPENSITIES), TIMESTAMP),
+    FEEDBACK: _Target(FEEDBACK_TABLE, EVENT_ID, (), RECEIVED_AT),
+    REGISTRATION: _Target(REGISTRATIONS, REGISTRATION_ID, (ATTRIBUTES,), REGISTERED_AT),
+}
+
+
+class Inserter:
+    """Puts batches of rows into the database, and leaves out those of users who were forgotten."""
+
+    def __init__(self, database: LogDatabase) -> None:
+        self._database = database
+        self._erasures = Erasures()
+        insert = sqlite.insert if database.is_sqlite else postgresql.insert
+        self._statements = {
+            kind: insert(target.table).on_conflict_do_nothing(index_elements=[target.unique])
+            for kind, target in _TARGETS.items()
+        }
+
+    def insert(self, lines: Sequence[Line], reject: Callable[[Line], None]) -> None:
+        """Commit all rows, or none.
+
+        Args:
+            lines: kind and JSON of each row.
+            reject: told of each row that the database cannot hold; the others are committed without it.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: the database does not answer, or is not as it should be.
+        """
+        try:
+            self._insert(lines)
+        except (OperationalError, InterfaceError):
+            raise
+        except (DBAPIError, orjson.JSONDecodeError, KeyError, sa.exc.StatementError):
+            if len(lines) == 1:
+                reject(lines[0])
+                return
+            half = len(lines) // 2
+            self.insert(lines[:half], reject)
+            self.insert(lines[half:], reject)
+
+    def _insert(self, lines: Sequence[Line]) -> None:
+        rows = {
+            kind: [_parameters(body, target) for each, body in lines if each == kind]
+            for kind, target in _TARGETS.items()
+        }
+        with self._database.writing() as connection:
+            self._erasures.refresh(connection)
+            for kind, target in _TARGETS.items():
+                kept = self._without_erased(rows[kind], target)
+                if kept:
+                    connection.execute(self._statements[kind], kept)
+            if rows[REGISTRATION]:
+                _drop_superseded(connection, {row[USER_ID] for row in rows[REGISTRATION]})
+            if rows[FEEDBACK] or rows[REQUEST]:
+                _flag_known_requests(connection)
+
+    def _without_erased(self, rows: list[Row], target: _Target) -> list[Row]:
+        if not len(self._erasures):
+            return rows
+        return [row for row in rows if not self._is_erased(row[USER_ID], row[target.acknowledged_at])]
+
+    def _is_erased(self, user_id: str | None, acknowledged_at: float) -> bool:
+        erased_at = None if user_id is None else self._erasures.erased_at(user_id)
+        return erased_at is not None and acknowledged_at <= erased_at
+
+
+def _parameters(body: bytes, target: _Target) -> Row:
+    """A row of the journal as the parameters of its insertion."""
+    row = orjson.loads(body)
+    found = {name: row.get(name) for name in target.columns}
+    for name in target.as_json:
+        found[name] = orjson.dumps(found[name]).decode()
+    if target.table is FEEDBACK_TABLE:
+        found[REQUEST_KNOWN] = None if found[REQUEST_ID] is None else False
+    return found
+
+
+def _drop_superseded(connection: sa.Connection, user_ids: Collection[str]) -> None:
+    """Of each user, keep the latest registration."""
+    later = REGISTRATIONS.alias("later")
+    is_superseded = (
+        sa.exists()
+        .where(later.c.user_id == REGISTRATIONS.c.user_id, later.c.seq != REGISTRATIONS.c.seq)
+        .where(
+            sa.tuple_(later.c.registered_at, later.c.seq)
+            > sa.tuple_(REGISTRATIONS.c.registered_at, REGISTRATIONS.c.seq)
+        )
+    )
+    connection.execute(sa.delete(REGISTRATIONS).where(REGISTRATIONS.c.user_id.in_(user_ids), is_superseded))
+
+
+def _flag_known_requests(connection: sa.Connection) -> None:
+    """Mark feedback whose request has come by now."""
+    columns = FEEDBACK_TABLE.c
+    connection.execute(
+        sa.update(FEEDBACK_TABLE)
+        .values(request_known=True)
+        .where(
+            columns.request_known.is_(False),
+            columns.received_at > time.time() - _RECENT_SECONDS,
+            sa.exists().where(REQUESTS.c.request_id == columns.request_id),
+        )
+    )

@@ -17,7 +17,15 @@ def test_a_healthy_installation(foretaste, store, tmp_path, monkeypatch):
     assert found["threads", "OMP_NUM_THREADS"]["value"] == "2"
     assert found["data", str(tmp_path)]["value"] == "1 entries"
     assert found["store", "production"]["value"] == store.production_id()
-    assert {name for topic, name in found if topic == "extras"} == {"neural", "tracking", "tuning", "ui", "spark"}
+    assert {name for topic, name in found if topic == "extras"} == {
+        "neural",
+        "ann",
+        "postgres",
+        "tracking",
+        "tuning",
+        "ui",
+        "spark",
+    }
 
 
 def test_what_is_missing_comes_with_the_command_that_brings_it(foretaste, tmp_path, monkeypatch):

@@ -73,13 +73,80 @@ def test_given_candidates_need_negatives():
         evaluate(Fixed(scores()), events((0, 1)), events((0, 2)), EvaluationConfig(candidates="given"))
 
 
+def test_sampled_rivals_are_few_seeded_and_labelled():
+    config = EvaluationConfig(cutoffs=(3,), select_by="ndcg@3", candidates="sampled", candidate_samples=2)
+    evaluation = evaluate(Fixed(scores()), events((0, 0)), events((0, 5)), config)
+    (items,) = evaluation.top.item_BK.tolist()
+    assert items[2] == 5  # the worst score of all, behind the two that were drawn
+    assert set(items[:2]) <= {1, 2, 3, 4}
+    assert evaluation.values["auc"].tolist() == [0]
+    assert evaluation.candidates == "sampled"
+    again = evaluate(Fixed(scores()), events((0, 0)), events((0, 5)), config)
+    assert again.top.item_BK.tolist() == [items]
+    others = {
+        tuple(
+            evaluate(
+                Fixed(scores()), events((0, 0)), events((0, 5)), config.model_copy(update={"candidate_seed": seed})
+            ).top.item_BK[0]
+        )
+        for seed in range(8)
+    }
+    assert len(others) > 1
+
+
+def test_more_samples_than_items_is_full_ranking():
+    sampled = EvaluationConfig(cutoffs=(2, 3), select_by="ndcg@2", candidates="sampled", candidate_samples=500)
+    history, held_out = events((0, 0), (1, 3), (2, 2)), events((0, 4), (1, 0), (1, 5), (2, 1))
+    rows = np.random.default_rng(0).integers(3, size=(NUM_USERS, NUM_ITEMS))
+    whole, drawn = (evaluate(Fixed(rows), history, held_out, config) for config in (CONFIG, sampled))
+    assert whole.top.item_BK.tolist() == drawn.top.item_BK.tolist()
+    for metric, values in whole.values.items():
+        np.testing.assert_array_equal(values, drawn.values[metric], err_msg=metric)
+
+
+def test_without_genres_what_needs_them_is_left_out_and_said():
+    evaluation = evaluate(Fixed(scores()), events((0, 0)), events((0, 1)), CONFIG)
+    assert evaluation.omitted == {"diversity": "the data has no genres", "calibration": "the data has no genres"}
+    assert not any(metric.startswith(("diversity", "calibration")) for metric in evaluation.values)
+
+
+def test_what_is_not_defined_for_a_user_is_out_of_the_mean():
+    # User 3 is cold: nothing to be more popular than.
+    evaluation = evaluate(Fixed(scores()), events((0, 4), (1, 4)), events((0, 0), (3, 1)), CONFIG)
+    lift = evaluation.values["popularity_lift@2"]
+    assert np.isnan(lift).tolist() == [False, True]
+    assert evaluation.mean("popularity_lift@2") == lift[0] == evaluation.estimates["popularity_lift@2"].mean
+
+
+def test_what_is_defined_for_nobody_is_left_out_and_said():
+    evaluation = evaluate(Fixed(scores()), events((0, 4)), events((3, 1)), CONFIG)
+    assert evaluation.omitted["popularity_lift@2"] == "it is not defined for any user"
+    assert "popularity_lift@2" not in evaluation.values
+
+
+def test_only_the_metrics_that_are_asked_for_are_there():
+    config = CONFIG.model_copy(update={"metrics": ("ndcg", "gini")})
+    evaluation = evaluate(Fixed(scores()), events((0, 0)), events((0, 1)), config)
+    assert list(evaluation.values) == ["ndcg@2", "ndcg@3"]
+    assert list(evaluation.catalogue) == ["gini@2", "gini@3"]
+
+
 def test_nothing_to_judge_by_is_refused():
     with pytest.raises(DataError, match="no held-out events"):
         evaluate(Fixed(scores()), events((0, 1)), events())
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"cutoffs": []}, {"cutoffs": [0]}, {"metrics": ["ndgc"]}, {"select_by": "ndcg"}, {"select_by": "ndcg@7"}]
+    "wrong",
+    [
+        {"cutoffs": []},
+        {"cutoffs": [0]},
+        {"metrics": ["ndgc"]},
+        {"select_by": "ndcg"},
+        {"select_by": "ndcg@7"},
+        {"select_by": "novelty@10"},
+        {"candidate_file": "x.csv"},
+    ],
 )
 def test_a_config_that_cannot_be_measured_is_refused(wrong):
     with pytest.raises(ValidationError):

@@ -46,7 +46,7 @@ def sampled_candidates(weight_I: LongArray | DoubleArray, num_samples: int, seed
     def of(user_B: IntArray, relevant_BI: sparse.csr_array, exclude_BI: sparse.csr_array | None) -> sparse.csr_array:
         barred = relevant_BI if exclude_BI is None else _union(relevant_BI, exclude_BI)
         item_BS = np.full((len(user_B), num_samples), -1, dtype=np.int32)
-        _draw(weight, cumulative, rows_of(barred), item_BS, rng)
+        _draw(weight, cumulative, rows_of(barred), item_BS, rng, _REDRAWS)
         is_drawn_BS = item_BS >= 0
         rows = np.repeat(np.arange(len(user_B)), is_drawn_BS.sum(axis=1))
         drawn = sparse.coo_array(
@@ -59,7 +59,12 @@ def sampled_candidates(weight_I: LongArray | DoubleArray, num_samples: int, seed
 
 @numba.njit(cache=True, nogil=True)
 def _draw(
-    weight_I: DoubleArray, cumulative_I: DoubleArray, barred: Rows, item_BS: IntArray, rng: np.random.Generator
+    weight_I: DoubleArray,
+    cumulative_I: DoubleArray,
+    barred: Rows,
+    item_BS: IntArray,
+    rng: np.random.Generator,
+    redraws: int,
 ) -> None:  # pragma: no cover
     """An item that is barred or drawn already is drawn again, which keeps the proportions of the others."""
     num_items = len(weight_I)
@@ -75,7 +80,7 @@ def _draw(
             left -= weight_I[item] > 0.0
         wanted = min(item_BS.shape[1], left)
         drawn, tries = 0, 0
-        while drawn < wanted and wanted < left and tries < _REDRAWS * wanted:
+        while drawn < wanted and wanted < left and tries < redraws * wanted:
             item = np.searchsorted(cumulative_I, rng.random() * cumulative_I[num_items - 1], side="right")
             item = min(item, num_items - 1)
             tries += 1

@@ -1,0 +1,78 @@
+"""Each figure by hand; `test_agreement.py` has them on random lists."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from foretaste.evaluation.beyond_accuracy import (
+    calibration,
+    coverage,
+    diversity,
+    genre_shares,
+    gini,
+    novelty,
+    popularity_lift,
+    popularity_rank,
+    serendipity,
+)
+
+
+def csr(rows):
+    return sparse.csr_array(np.array(rows, dtype=np.float32))
+
+
+def lists(*rows):
+    return np.array(rows, dtype=np.int32)
+
+
+GENRES = csr([[1, 0], [0, 1], [1, 1], [0, 0]])
+"""Item 0 is a comedy, 1 a drama, 2 both, of 3 nothing is known."""
+
+
+def test_novelty_is_in_bits_and_skips_empty_slots():
+    # Known to 4 and 1 of 8 users: 1 and 3 bits. An item that nobody has met counts as known to one.
+    known = np.array([4, 1, 0])
+    assert novelty(lists([0, 1], [0, -1], [2, -1], [-1, -1]), known, 8) == pytest.approx([2, 1, 3, np.nan], nan_ok=True)
+
+
+def test_popularity_lift_is_beside_the_users_own_history():
+    known = np.array([4, 2, 1])
+    history = csr([[0, 1, 1], [0, 0, 0]])
+    # The list is met by 4, the history by 1.5 on average.
+    assert popularity_lift(lists([0], [0]), history, known) == pytest.approx([4 / 1.5 - 1, np.nan], nan_ok=True)
+
+
+def test_a_hit_that_the_popular_list_has_is_no_surprise():
+    rank = popularity_rank(np.array([9, 8, 7, 6]))
+    hits, seen = np.ones((1, 2)), csr([[1, 0, 0, 0]])
+    assert serendipity(lists([3, 1]), hits, rank).tolist() == [0.5]  # the popular list is 0, 1
+    assert serendipity(lists([3, 2]), hits, rank, seen).tolist() == [0.5]  # 0 is seen: it is 1, 2
+    assert serendipity(lists([3, 2]), hits, rank, None, csr([[1, 0, 1, 1]])).tolist() == [0.5]  # of 0, 2, 3: 0, 2
+    assert serendipity(lists([3, 2]), np.zeros((1, 2)), rank).tolist() == [0]
+
+
+def test_diversity_is_one_minus_the_cosine_of_genres():
+    assert diversity(lists([0, 1], [0, 0], [0, 2]), GENRES) == pytest.approx([1, 0, 1 - 1 / np.sqrt(2)])
+
+
+def test_diversity_leaves_out_what_is_not_described():
+    assert diversity(lists([0, 3, 1], [0, 3, -1]), GENRES) == pytest.approx([1, np.nan], nan_ok=True)
+
+
+def test_calibration_is_zero_for_the_genres_of_the_history_and_large_for_others():
+    shares = genre_shares(GENRES)
+    assert shares.toarray()[2].tolist() == [0.5, 0.5]
+    taste = (csr([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [1, 0, 0, 0]]) @ shares).tocsr()
+    values = calibration(lists([2, 3], [1, -1], [0, 1], [3, -1]), taste, shares)
+    # Half and half is met by one film that is both; comedy alone is missed by a drama; of the others nothing is known.
+    assert values == pytest.approx([0, np.log(1 / 0.01), np.nan, np.nan], nan_ok=True, abs=1e-6)
+
+
+def test_coverage_counts_each_item_once():
+    assert coverage(lists([0, 1], [0, -1]), 4) == 0.5
+
+
+def test_gini_is_zero_for_equal_shares_and_grows_with_concentration():
+    assert gini(lists([0, 1], [2, 3]), 4) == 0
+    assert gini(lists([0], [0]), 4) == 0.75  # one of four has all: 1 - 1/4
+    assert gini(lists([-1]), 4) == 0

@@ -123,3 +123,32 @@ def test_category_alignment_counts_covariances_and_passes_over_lonely_rows():
     assert category_alignment_loss(vector_BD, torch.tensor([0, 0, 1, 2, 2])).item() == pytest.approx(32.0)
     assert category_alignment_loss(vector_BD, torch.tensor([0, 0, 1, -1, -1])).item() == 0.0
     assert category_alignment_loss(vector_BD, torch.full((5,), -1)).item() == 0.0
+
+
+@pytest.mark.parametrize("with_log_q", [False, True])
+@pytest.mark.parametrize("size", [1, 5, 700])
+def test_the_gradient_of_sampled_softmax_is_that_of_its_formula(size, with_log_q):
+    # 700 × 700 scores are worked on in two pieces; one row has no negative left.
+    generator = torch.Generator().manual_seed(3)
+    positive_B, negative_BS = (
+        torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in (size, (size, size))
+    )
+    mask_BS = torch.rand(size, size, generator=generator) < 0.7
+    mask_BS[0] = False
+    log_q = (torch.rand(size, generator=generator).log(), torch.rand(size, generator=generator).log())
+    weight_B = torch.rand(size, generator=generator, dtype=torch.float64)
+
+    def gradients(loss_B):
+        return torch.autograd.grad((loss_B * weight_B).sum(), (positive_B, negative_BS))
+
+    logit_B, logit_BS = positive_B / 0.3, negative_BS / 0.3
+    if with_log_q:
+        logit_B, logit_BS = logit_B - log_q[0], logit_BS - log_q[1]
+    all_BS = torch.cat([logit_B[:, None], logit_BS.masked_fill(~mask_BS, -torch.inf)], dim=1)
+    by_formula_B = -torch.log_softmax(all_BS, dim=1)[:, 0]
+    found_B = sampled_softmax_loss(
+        positive_B, negative_BS, mask_BS, temperature=0.3, log_q=log_q if with_log_q else None
+    )
+    assert torch.allclose(found_B, by_formula_B)
+    for found, expected in zip(gradients(found_B), gradients(by_formula_B), strict=True):
+        assert torch.allclose(found, expected)

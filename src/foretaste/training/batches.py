@@ -67,14 +67,21 @@ class Histories:
         Walks the histories instead of asking for every one of the B × C pairs.
         """
         unique_V, inverse_C = torch.unique(item_C, return_inverse=True)
-        self._column_I[unique_V] = torch.arange(len(unique_V), device=item_C.device)
+        # One column of each item is filled by the histories. The others, mostly few, are copies of it.
+        position_C = torch.arange(len(item_C), device=item_C.device)
+        column_V = torch.empty_like(unique_V)
+        column_V[inverse_C] = position_C
+        column_C = column_V[inverse_C]
+        self._column_I[unique_V] = column_V
         row_X, item_X = self.pairs(user_B)
         column_X = self._column_I[item_X]
         self._column_I[unique_V] = -1
         among_X = column_X >= 0
-        met_BV = torch.zeros(len(user_B), len(unique_V), dtype=torch.bool, device=item_C.device)
-        met_BV[row_X[among_X], column_X[among_X]] = True
-        return met_BV.index_select(1, inverse_C)
+        met_BC = torch.zeros(len(user_B), len(item_C), dtype=torch.bool, device=item_C.device)
+        met_BC[row_X[among_X], column_X[among_X]] = True
+        copies_Y = (column_C != position_C).nonzero()[:, 0]
+        met_BC[:, copies_Y] = met_BC[:, column_C[copies_Y]]
+        return met_BC
 
 
 @dataclass(frozen=True, eq=False)

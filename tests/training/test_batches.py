@@ -1,3 +1,5 @@
+from unittest import mock
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretaste.errors import ModelError
+from foretaste.training import batches
 from foretaste.training.batches import Batch, Histories, InteractionTensors, dot_scores
 
 pairs = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 8)), min_size=1, max_size=60)
@@ -24,10 +27,12 @@ def test_met_answers_as_a_set_of_pairs_does(met):
 
 @given(pairs, st.lists(st.integers(0, 6), min_size=1, max_size=5), st.lists(st.integers(0, 8), min_size=1, max_size=9))
 def test_met_mask_answers_as_a_set_of_pairs_does_and_forgets_the_batch_before(met, users, items):
-    histories = histories_of(met)
-    histories.met_mask(torch.tensor([0, 1]), torch.arange(9))
-    mask_BC = histories.met_mask(torch.tensor(users), torch.tensor(items))
-    assert mask_BC.tolist() == [[(user, item) in set(met) for item in items] for user in users]
+    expected = [[(user, item) in set(met) for item in items] for user in users]
+    for max_table_cells in (0, batches._MAX_TABLE_CELLS):
+        with mock.patch.object(batches, "_MAX_TABLE_CELLS", max_table_cells):
+            histories = histories_of(met)
+            histories.met_mask(torch.tensor([0, 1]), torch.arange(9))
+            assert histories.met_mask(torch.tensor(users), torch.tensor(items)).tolist() == expected
 
 
 def test_pairs_are_the_histories_row_after_row(device):

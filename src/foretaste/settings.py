@@ -5,6 +5,9 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
+NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]*$"
+"""Of names that become parts of file names: lower case, digits, dots, dashes and underscores."""
+
 
 class Settings(BaseModel):
     """A section of a config. The string under each field is its documentation, units included."""

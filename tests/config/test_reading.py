@@ -118,3 +118,28 @@ def test_every_shipped_config_begins_with_its_command_and_is_valid(path):
 def test_the_demo_is_the_shipped_config():
     path = next(path for path in CONFIGS if path.stem == "demo")
     assert load_config(path, ExperimentConfig) == demo_config()
+
+
+@pytest.mark.parametrize(
+    ("tune", "message"),
+    [
+        ({"space": {"embedding_dim": {"lowe": 1}}}, r"'tune.space.embedding_dim.lowe' – did you mean 'tune.space.emb"),
+        ({"space": {"embeding_dim": {"choices": [1]}}}, "tune.space: unknown hyperparameter 'embeding_dim' – did you"),
+        ({"space": {"embedding_dim": {"low": 0, "high": 3}}}, "tune.space.embedding_dim: the model refuses 0"),
+        (
+            {"model": "alz", "space": {"embedding_dim": {"choices": [1]}}},
+            "tune.model: .* one of als, popularity; found",
+        ),
+        ({"model": "als", "spac": {}}, r"unknown key 'tune.spac' – did you mean 'tune.space'\?"),
+        ({"model": "als", "space": {}, "study": "A B"}, "tune.study: string should match"),
+    ],
+)
+def test_a_search_space_is_checked_against_its_model(load, tune, message):
+    with pytest.raises(ConfigError, match=message):
+        load({**SMALL, "tune": {"model": "als", **tune}})
+
+
+def test_a_config_without_optional_sections_does_not_name_them(load):
+    assert "tune" not in load().resolved()
+    tuned = load({**SMALL, "tune": {"model": "als", "space": {"embedding_dim": {"choices": [4, 8]}}}})
+    assert load(tuned.resolved()) == tuned

@@ -2,5 +2,6 @@
 
 from foretaste.config.experiment import ExperimentConfig, ModelSpec
 from foretaste.config.reading import check, load_config
+from foretaste.config.tuning import TuneConfig
 
-__all__ = ["ExperimentConfig", "ModelSpec", "check", "load_config"]
+__all__ = ["ExperimentConfig", "ModelSpec", "TuneConfig", "check", "load_config"]

@@ -1,18 +1,21 @@
 """What an experiment is: the sections and keys of its YAML."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field, SerializeAsAny, ValidationError, field_validator
+from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from foretaste.config.explained import SectionError
+from foretaste.config.tuning import TuneConfig
 from foretaste.data.prepare import PrepareConfig
 from foretaste.data.sources import SourceConfig
 from foretaste.data.splits import GlobalTimeSplit, SplitConfig
 from foretaste.data.validate import BadRows
+from foretaste.errors import ConfigError
 from foretaste.evaluation.protocol import EvaluationConfig
 from foretaste.models.registry import entry
-from foretaste.settings import Settings
+from foretaste.models.search_space import check_space
+from foretaste.settings import NAME_PATTERN, Settings
 
 
 class ModelSpec(Settings):
@@ -30,7 +33,7 @@ class ModelSpec(Settings):
 class ExperimentConfig(Settings):
     """All that a run depends on: the same config on the same data gives the same result."""
 
-    name: str = Field(default="experiment", pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    name: str = Field(default="experiment", pattern=NAME_PATTERN)
     """Begins the ids of its runs: lower case, digits, dots and dashes. Default: the name of the file."""
     seed: int = Field(default=0, ge=0)
     """Of every model's training."""
@@ -45,6 +48,8 @@ class ExperimentConfig(Settings):
     evaluation: EvaluationConfig = EvaluationConfig()
     refit: bool = True
     """Train each model again on train and valid before it is tested and published."""
+    tune: TuneConfig | None = None
+    """The search of `foretaste tune`; a run takes no notice of it."""
 
     @field_validator("models", mode="before")
     @classmethod
@@ -53,9 +58,33 @@ class ExperimentConfig(Settings):
             raise ValueError("expected a section for each model, as in 'als: {embedding_dim: 64}'")
         return {label: _model_spec(str(label), section) for label, section in models.items()}
 
+    @model_validator(mode="after")
+    def _tunes_what_there_is(self) -> Self:
+        if self.tune is not None:
+            check_space(self.tune.space, self.models[self.tuned_label()].hyperparameters, where="tune.space")
+        return self
+
+    def tuned_label(self) -> str:
+        """The label of the model that `tune` is about.
+
+        Raises:
+            ConfigError: there is no `tune` section, or it does not say which model.
+        """
+        if self.tune is None:
+            raise ConfigError(
+                "no 'tune' section in the config; expected one with a search space, as in "
+                "'tune: {model: als, space: {embedding_dim: {choices: [32, 64]}}}'."
+            )
+        label = self.tune.model or (next(iter(self.models)) if len(self.models) == 1 else "")
+        if label not in self.models:
+            known = ", ".join(self.models)
+            raise ConfigError(f"tune.model: expected a label of 'models', one of {known}; found '{label}'.")
+        return label
+
     def resolved(self) -> dict[str, Any]:
-        """As it stands in the YAML, defaults included."""
-        return super().resolved() | {"models": {label: spec.resolved() for label, spec in self.models.items()}}
+        """As it stands in the YAML, defaults included; sections that are not there are left out."""
+        resolved = super().resolved() | {"models": {label: spec.resolved() for label, spec in self.models.items()}}
+        return {key: value for key, value in resolved.items() if value is not None}
 
 
 def _model_spec(label: str, section: Any) -> ModelSpec:

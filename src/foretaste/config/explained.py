@@ -1,7 +1,7 @@
 """What is wrong with a config, in words of its file."""
 
 import difflib
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -69,13 +69,17 @@ def _walk(config_class: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[ty
     section, keys = config_class, []
     inside: Any = config_class
     for step in loc:
-        if isinstance(inside, type) and issubclass(inside, BaseModel):
-            section = inside
+        sections = sections_in(inside)
+        if len(sections) == 1:
+            section = sections[0]
             keys.append(str(step))
             field = section.model_fields.get(str(step))
             inside = field.annotation if field else None
+        elif get_origin(inside) is dict:
+            keys.append(str(step))
+            inside = get_args(inside)[1]
         else:
-            tagged = [cls for cls in sections_in(inside) if step in _tags(cls)]
+            tagged = [cls for cls in sections if step in _tags(cls)]
             if tagged:
                 inside = section = tagged[0]
             else:

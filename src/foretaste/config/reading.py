@@ -23,7 +23,7 @@ def load_config(path: Path, config_class: type[Config], overrides: Sequence[str]
     """
     values = _read_yaml(path)
     for override in overrides:
-        _lay_over(values, override)
+        lay_over(values, override)
     if "name" in config_class.model_fields:
         values.setdefault("name", path.stem.lower())
     return check(values, config_class, where=str(path))
@@ -79,7 +79,12 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def _lay_over(values: dict[str, Any], override: str) -> None:
+def lay_over(values: dict[str, Any], override: str) -> None:
+    """Put the value of `section.key=value` into its section.
+
+    Raises:
+        ConfigError: it is not of that form, no YAML value, or names a value as a section.
+    """
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise ConfigError(f"--set {override}: expected key=value, as in --set models.als.embedding_dim=128.")

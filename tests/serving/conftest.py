@@ -6,14 +6,19 @@ from types import ModuleType
 import numpy as np
 import polars as pl
 import pytest
+from fastapi.testclient import TestClient
 
 from foretaste.artifacts.bundle import BundleContents, write_bundle
+from foretaste.artifacts.store import BundleStore
 from foretaste.data.interactions import Dataset, Interactions
 from foretaste.data.raw import SourceInfo
 from foretaste.data.vocabulary import Vocabulary
 from foretaste.models import registry
 from foretaste.models.protocol import FitContext
+from foretaste.serving.app import create_app
 from foretaste.serving.engine import Engine
+from foretaste.serving.service import open_service
+from foretaste.serving.settings import ServingConfig
 from foretaste.settings import Settings
 
 
@@ -114,3 +119,56 @@ def engines(world, tmp_path_factory):
 @pytest.fixture(scope="session")
 def engine(engines):
     return engines["als"]
+
+
+@pytest.fixture(scope="session")
+def als_contents(world):
+    """A model of the world, to be published."""
+    model = registry.build("als", {"embedding_dim": 8, "iterations": 3}).fit(world, FitContext())
+    return BundleContents.of("als", model, world, seed=0)
+
+
+@pytest.fixture(scope="session")
+def popularity_contents(world):
+    """Another one."""
+    return BundleContents.of("popularity", registry.build("popularity", {}).fit(world, FitContext()), world, seed=0)
+
+
+@pytest.fixture(scope="session")
+def quiet_store(als_contents, tmp_path_factory):
+    """A store of one bundle that no test changes."""
+    store = BundleStore(tmp_path_factory.mktemp("store"))
+    store.publish(als_contents)
+    return store
+
+
+@pytest.fixture
+def store(als_contents, popularity_contents, tmp_path):
+    """A store of two bundles, the ALS one live and the popularity one live before it."""
+    store = BundleStore(tmp_path / "bundles")
+    store.publish(popularity_contents)
+    store.publish(als_contents)
+    return store
+
+
+@pytest.fixture
+def make_service(quiet_store, tmp_path):
+    """Builds a service from keys of the config; its API keys are in a file of the test."""
+
+    def made(**config):
+        security = {"keys": str(tmp_path / "keys.json"), **config.pop("security", {})}
+        hot_swap = {"poll_seconds": None, **config.pop("hot_swap", {})}
+        defaults = {"store": quiet_store.root, "access_log": False}
+        return open_service(ServingConfig(**{**defaults, **config, "security": security, "hot_swap": hot_swap}))
+
+    return made
+
+
+@pytest.fixture
+def client_of():
+    """A client that speaks to a service as to one of this machine."""
+
+    def made(service, **options):
+        return TestClient(create_app(service), base_url="http://localhost", **options)
+
+    return made

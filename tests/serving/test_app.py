@@ -1,18 +1,26 @@
 import json
 
 import pytest
-from fastapi.testclient import TestClient
 
 from foretaste.serving import schemas
-from foretaste.serving.app import create_app
 from foretaste.serving.engine import RecommendRequest
 
 ITEM_FIELDS = {"item_id", "movie_id", "title", "score", "source", "year", "genres", "price", "popularity"}
 
 
 @pytest.fixture
-def client(engine):
-    return TestClient(create_app(engine))
+def service(make_service):
+    return make_service()
+
+
+@pytest.fixture
+def engine(service):
+    return service.models.current.default.engine
+
+
+@pytest.fixture
+def client(service, client_of):
+    return client_of(service)
 
 
 def problem(response, status, kind):
@@ -20,7 +28,7 @@ def problem(response, status, kind):
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
     found = response.json()
-    assert found["type"] == f"urn:foretaste:problem:{kind}"
+    assert found["type"] == f"urn:foretaste:problem:v1:{kind}"
     assert found["status"] == status
     assert found["request_id"] == response.headers["x-request-id"]
     assert schemas.Problem.model_validate(found, extra="forbid")
@@ -40,7 +48,8 @@ def test_health(client, engine):
 
 def test_probes(client):
     assert client.get("/live").json() == {"status": "alive"}
-    assert client.get("/ready").json() == {"status": "ready"}
+    ready = client.get("/ready").json()
+    assert (ready["status"], ready["problems"]) == ("ready", {})
 
 
 def test_recommend_gives_what_the_engine_gives(client, engine):
@@ -182,16 +191,17 @@ def test_wrong_paths_and_methods_are_problems(client):
     assert problem(client.get("/recommend"), 405, "method-not-allowed")
 
 
-def test_a_failure_of_ours_tells_nothing_of_the_inside(engine):
-    class Broken(type(engine)):
-        def health(self):
-            raise RuntimeError("the secret")
+def test_a_failure_of_ours_tells_nothing_of_the_inside_but_the_log_does(service, client_of, monkeypatch, capfd):
+    def broken(request):
+        raise RuntimeError("the secret")
 
-    client = TestClient(create_app(Broken(engine.bundle)), raise_server_exceptions=False)
-    response = client.get("/health")
-    assert response.status_code == 500
-    assert response.headers["content-type"] == "application/problem+json"
+    monkeypatch.setattr(service.models.current.default.engine, "recommend", broken)
+    response = client_of(service).post("/recommend", json={})
+    found = problem(response, 500, "internal-error")
     assert "secret" not in response.text
+    (line,) = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert line["request_id"] == found["request_id"]
+    assert "the secret" in line["traceback"]
 
 
 def test_request_ids_differ(client):
@@ -209,12 +219,13 @@ def test_the_examples_of_the_documentation_run(client):
                 response = client.request(method, path, json=example["value"])
                 assert response.status_code == 200, (path, example, response.text)
                 tried += 1
-    assert tried == 5
+    assert tried == 7
     named = json.dumps(described)
     assert not any(f'"u{user}"' in named for user in range(60)), "a user of the data is named"
 
 
 def test_the_documentation_names_the_problems(client):
     described = client.get("/openapi.json").json()["paths"]
-    assert described["/similar"]["post"]["responses"].keys() == {"200", "404", "422"}
+    assert described["/similar"]["post"]["responses"].keys() >= {"200", "401", "403", "404", "413", "422", "429", "503"}
+    assert described["/live"]["get"]["responses"].keys() == {"200", "421"}
     assert "application/problem+json" in described["/recommend"]["post"]["responses"]["422"]["content"]

@@ -9,6 +9,7 @@ from foretaste.cli.output import DEFAULT_STORE, JsonOption, StoreOption, console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from socket import socket
 
     from foretaste.serving.engine import Engine, ScoredItem
     from foretaste.serving.filters import FilterValue
@@ -37,7 +38,9 @@ def register(app: typer.Typer) -> None:
         )
     )(recommend)
     app.command(epilog=example("foretaste similar --item 50", 'foretaste similar --title "star wars" -k 5'))(similar)
-    app.command(epilog=example("foretaste serve --port 8000", "foretaste serve --config configs/serving.yaml"))(serve)
+    app.command(
+        epilog=example("foretaste serve --port 8000", "foretaste serve --config configs/serving.yaml --workers 2")
+    )(serve)
 
 
 def recommend(
@@ -112,35 +115,55 @@ def serve(
     port: Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one.", show_default="8000")] = None,
     bundle: Annotated[str | None, typer.Option(help="Id of the bundle.", show_default="production")] = None,
     store: Annotated[Path | None, typer.Option(help="Folder of the bundles.", show_default=str(DEFAULT_STORE))] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes, one a core.", show_default="1")] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config.")
     ] = None,
 ) -> None:
     """Answer over HTTP, with documentation at /docs; Ctrl-C stops it."""
-    options = {"host": host, "port": port, "bundle": bundle, "store": store}
-    settings = _serving_config(config, overrides or [], options)
-    engine = _open_engine(settings.store, settings.bundle, settings.slate)
-    engine.warm_up()
-    from foretaste.serving.server import listen, run
+    from foretaste.serving.processes import one_thread_each
 
+    one_thread_each()
+    options = {"host": host, "port": port, "bundle": bundle, "store": store, "workers": workers}
+    settings = _serving_config(config, overrides or [], options)
+    from foretaste.artifacts.store import BundleStore
+    from foretaste.serving.server import listen, run
+    from foretaste.serving.service import check_config, open_service
+    from foretaste.serving.workers import run_workers
+
+    check_config(settings)
     with listen(settings.host, settings.port) as listener:
-        address, bound_port = listener.getsockname()[:2]
-        shown = f"[{address}]" if ":" in address else address
-        out = note_console()
-        out.print(f"[bold]serving[/bold]  {engine.model_version}", soft_wrap=True)
-        out.print(f"[bold]at[/bold]       http://{_escaped(shown)}:{bound_port}", soft_wrap=True)
-        out.print("[bold]next[/bold]     /docs describes the calls   ·   Ctrl-C stops it")
-        run(engine, listener)
+        if settings.workers == 1:
+            service = open_service(settings)
+            _say_where(listener, service.models.current.default.engine.model_version)
+            run(service, listener)
+        else:
+            _say_where(listener, BundleStore(settings.store).folder(settings.bundle).name)
+            raise typer.Exit(run_workers(settings, listener))
+
+
+def _say_where(listener: "socket", model_version: str) -> None:
+    address, port = listener.getsockname()[:2]
+    shown = f"[{address}]" if ":" in address else address
+    out = note_console()
+    out.print(f"[bold]serving[/bold]  {model_version}", soft_wrap=True)
+    out.print(f"[bold]at[/bold]       http://{_escaped(shown)}:{port}", soft_wrap=True)
+    out.print("[bold]next[/bold]     /docs describes the calls   ·   Ctrl-C stops it")
 
 
 def _serving_config(path: Path | None, overrides: list[str], options: dict[str, Any]) -> "ServingConfig":
     """The options laid over the file, and the file over the defaults."""
-    from foretaste.config import check, load_config
+    from foretaste.config import check, lay_over, load_config
     from foretaste.serving.settings import ServingConfig
 
     given = {name: value for name, value in options.items() if value is not None}
-    base = load_config(path, ServingConfig, overrides) if path else ServingConfig()
-    return check({**base.resolved(), **given}, ServingConfig, where="options")
+    if path:
+        values = load_config(path, ServingConfig, overrides).resolved()
+    else:
+        values = {}
+        for override in overrides:
+            lay_over(values, override)
+    return check({**values, **given}, ServingConfig, where="options")
 
 
 def _open_engine(store: Path, bundle: str, slate: "SlateConfig | None" = None) -> "Engine":

@@ -176,6 +176,15 @@ class Engine:
         ]
         return Explanation(user_id, item_id, self._title(item), score, because, self.model_version)
 
+    def item(self, item_id: str) -> dict[str, Any]:
+        """What the catalogue knows of an item.
+
+        Raises:
+            UnknownItemError: the bundle does not hold the item.
+        """
+        (card,) = self.cards.at(np.array([self._item(item_id)], dtype=np.int32))
+        return card
+
     def history(self, user_id: str, limit: int = 10) -> list[dict[str, Any]]:
         """Cards of what a user met in the training data: the latest first, or without timestamps the heaviest."""
         user = self.bundle.users.index(user_id)
@@ -208,6 +217,7 @@ class Engine:
         ):
             self.recommend(request)
         self.similar(first_item)
+        self.explain(first_item, history=[first_item])
 
     @cached_property
     def _cosine(self) -> ExactCosine | None:

@@ -1,87 +1,137 @@
-"""Errors over HTTP: RFC 9457 problem details, whatever went wrong."""
+"""Errors over HTTP: RFC 9457 problem details, whatever went wrong.
 
+`type` is `urn:foretaste:problem:v1:<kind>`. Kinds keep their meaning within a version; clients may rely on them.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import cast
+from typing import Any
 
-from fastapi import FastAPI, Request
+import orjson
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from foretaste.errors import RequestError, UnknownItemError
-from foretaste.serving.request_ids import request_id
-from foretaste.serving.schemas import FieldProblem, Problem
+from foretaste.errors import ArtifactError, ForetasteError, RequestError, UnknownItemError
+from foretaste.serving.admission import RETRY_AFTER_SECONDS, OverloadedError
+from foretaste.serving.exchange import Exchange, exchange_of
+from foretaste.serving.schemas import Problem
+from foretaste.serving.security.callers import ForbiddenError, UnauthorizedError
+from foretaste.serving.security.guard import MisdirectedError, RateLimitedError
 
 MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:foretaste:problem:v1:"
+
+
+class BodyError(RequestError):
+    """The body of a request cannot be taken."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Told:
+    """A problem as it is sent."""
+
+    status: HTTPStatus
+    kind: str
+    title: str
+    detail: str
+    errors: Sequence[Mapping[str, str]] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def body(self, request_id: str) -> bytes:
+        """As JSON."""
+        fields = {
+            "type": TYPE_PREFIX + self.kind,
+            "title": self.title,
+            "status": self.status.value,
+            "detail": self.detail,
+            "request_id": request_id,
+            "errors": self.errors,
+        }
+        return orjson.dumps(fields)
+
+
+_KINDS: Mapping[type[ForetasteError], tuple[HTTPStatus, str, str]] = {
+    OverloadedError: (HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "Too much to do"),
+    RateLimitedError: (HTTPStatus.TOO_MANY_REQUESTS, "rate-limited", "Asked too often"),
+    UnauthorizedError: (HTTPStatus.UNAUTHORIZED, "unauthorized", "Key or token needed"),
+    ForbiddenError: (HTTPStatus.FORBIDDEN, "forbidden", "Not allowed"),
+    MisdirectedError: (HTTPStatus.MISDIRECTED_REQUEST, "misdirected-request", "Not this host"),
+    UnknownItemError: (HTTPStatus.NOT_FOUND, "unknown-item", "Unknown item"),
+    ArtifactError: (HTTPStatus.CONFLICT, "bundle-refused", "Bundle cannot be served"),
+    ForetasteError: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", "Request cannot be met"),
+}
+"""The first that an error is an instance of tells how it is answered."""
+
+
+def told(error: BaseException) -> Told:
+    """How an error is answered. What is none of ours says nothing of the inside."""
+    match error:
+        case ValidationError() | RequestValidationError():
+            return _invalid(error)
+        case BodyError():
+            return Told(error.status, _kind_of(error.status), error.status.phrase, str(error))
+        case ForetasteError():
+            status, kind, title = next(row for family, row in _KINDS.items() if isinstance(error, family))
+            return Told(status, kind, title, str(error), headers=_headers(error))
+        case HTTPException():
+            status = HTTPStatus(error.status_code)
+            return Told(status, _kind_of(status), status.phrase, str(error.detail), headers=dict(error.headers or {}))
+    detail = "The service failed; its log tells why, under the request id."
+    return Told(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "Internal error", detail)
 
 
 def add_problem_handlers(app: FastAPI) -> None:
-    """Let the app answer every error with a problem."""
-    app.add_exception_handler(UnknownItemError, _unknown_item)
-    app.add_exception_handler(RequestError, _bad_request)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
+    """Let the routes of the app answer every error of ours and of FastAPI with a problem."""
+    for kind in (ForetasteError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _respond)
 
 
-def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, object]]:
+def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI entries of the problems that a route may answer with."""
     content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
     return {status.value: {"description": status.phrase, "content": content} for status in statuses}
 
 
-def _unknown_item(request: Request, error: Exception) -> JSONResponse:
-    return _problem(request, HTTPStatus.NOT_FOUND, "unknown-item", "Unknown item", str(error))
+def problem_of(error: BaseException, exchange: Exchange) -> tuple[int, bytes, dict[str, str]]:
+    """Status, body and headers of the answer; the exchange learns the kind."""
+    problem = told(error)
+    exchange.error = problem.kind
+    return problem.status.value, problem.body(exchange.request_id), dict(problem.headers)
 
 
-def _bad_request(request: Request, error: Exception) -> JSONResponse:
-    return _problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", "Request cannot be met", str(error))
+def _respond(request: Request, error: Exception) -> Response:
+    status, body, headers = problem_of(error, exchange_of(request.scope))
+    return Response(body, status, headers, MEDIA_TYPE)
 
 
-def _invalid(request: Request, error: Exception) -> JSONResponse:
-    found = cast(RequestValidationError, error).errors()
-    fields = [FieldProblem(field=_path(each["loc"]), message=each["msg"]) for each in found]
-    detail = "; ".join(f"{each.field}: {each.message}" if each.field else each.message for each in fields)
-    return _problem(
-        request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", "Request is not valid", detail, errors=fields
-    )
+def _invalid(error: ValidationError | RequestValidationError) -> Told:
+    steps_in = 1 if isinstance(error, RequestValidationError) else 0  # FastAPI names body or query first
+    fields = [
+        {"field": ".".join(str(step) for step in each["loc"][steps_in:]), "message": each["msg"]}
+        for each in error.errors()
+    ]
+    detail = "; ".join(f"{each['field']}: {each['message']}" if each["field"] else each["message"] for each in fields)
+    return Told(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", "Request is not valid", detail, fields)
 
 
-def _http(request: Request, error: Exception) -> JSONResponse:
-    found = cast(HTTPException, error)
-    status = HTTPStatus(found.status_code)
-    kind = status.phrase.lower().replace(" ", "-")
-    return _problem(request, status, kind, status.phrase, str(found.detail), headers=found.headers)
+def _headers(error: ForetasteError) -> dict[str, str]:
+    match error:
+        case OverloadedError():
+            return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        case RateLimitedError():
+            return {"Retry-After": str(math.ceil(error.retry_after_seconds))}
+        case UnauthorizedError():
+            return {"WWW-Authenticate": "Bearer"}
+    return {}
 
 
-def _unexpected(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-    detail = "The service failed; its log tells why, under the request id."
-    return _problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "Internal error", detail)
-
-
-def _problem(
-    request: Request,
-    status: HTTPStatus,
-    kind: str,
-    title: str,
-    detail: str,
-    *,
-    errors: list[FieldProblem] | None = None,
-    headers: object = None,
-) -> JSONResponse:
-    problem = Problem(
-        type=f"urn:foretaste:problem:{kind}",
-        title=title,
-        status=status.value,
-        detail=detail,
-        request_id=request_id(request),
-        errors=errors or [],
-    )
-    return JSONResponse(
-        problem.model_dump(), status.value, media_type=MEDIA_TYPE, headers=cast("dict[str, str] | None", headers)
-    )
-
-
-def _path(location: tuple[str | int, ...]) -> str:
-    """The path within the body or the query, which the first element names."""
-    return ".".join(str(step) for step in location[1:])
+def _kind_of(status: HTTPStatus) -> str:
+    return status.phrase.lower().replace(" ", "-")

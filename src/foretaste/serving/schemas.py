@@ -1,6 +1,6 @@
 """What may be asked over HTTP, and what comes back."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 
@@ -8,6 +8,7 @@ from foretaste.serving.engine import RecommendRequest
 from foretaste.serving.rendering import noun_id
 
 MAX_K = 1000
+MAX_BATCH = 100
 _MAX_TEXT = 256
 _MAX_VALUES = 1000
 
@@ -38,6 +39,15 @@ FiltersBody = Annotated[
     ),
 ]
 
+AttributesBody = Annotated[
+    dict[Id, Annotated[str, Field(max_length=_MAX_TEXT)] | float | bool],
+    Field(
+        max_length=32,
+        description='What is known of the user, as `{"gender": "F"}`: for somebody without a history, what is popular '
+        "among such users.",
+    ),
+]
+
 
 class _Body(BaseModel):
     """A request body: closed to fields that it does not know; ids may come as numbers."""
@@ -49,10 +59,10 @@ class RecommendBody(_Body):
     """Who asks, and for what."""
 
     user_id: Id | None = None
-    """Null for somebody without an id."""
+    """Null for somebody without an id; a token says itself who asks."""
     k: K = 10
     exclude_seen: bool = True
-    """Leave out what the user has met: what the model was trained on, and `history`."""
+    """Leave out what the user has met: what the model was trained on, feedback since, and `history`."""
     filters: FiltersBody = {}
     include: list[Id] = Field(default=[], max_length=10_000)
     """Only these items; empty for any. Unknown ids are passed over."""
@@ -60,18 +70,30 @@ class RecommendBody(_Body):
     """Not these items. Unknown ids are passed over."""
     history: list[Id] = Field(default=[], max_length=_MAX_VALUES)
     """Items that the user has met beside those that the model was trained on; they count at once."""
+    seeds: list[Id] = Field(default=[], max_length=_MAX_VALUES)
+    """Items that somebody likes of whom no history is known."""
+    attributes: AttributesBody = {}
 
-    def to_request(self) -> RecommendRequest:
-        """As the engine takes it."""
+    def to_request(self, user_id: str | None) -> RecommendRequest:
+        """As the engine takes it, for this user."""
         return RecommendRequest(
-            user_id=self.user_id,
+            user_id=user_id,
             k=self.k,
             exclude_seen=self.exclude_seen,
             filters=self.filters,
             include=self.include,
             exclude=self.exclude,
             history=self.history,
+            seeds=self.seeds,
+            attributes=self.attributes,
         )
+
+
+class BatchBody(_Body):
+    """Several requests at once."""
+
+    requests: list[RecommendBody] = Field(min_length=1, max_length=MAX_BATCH)
+    """Answered in this order; each takes its turn among all requests."""
 
 
 class SimilarBody(_Body):
@@ -82,13 +104,27 @@ class SimilarBody(_Body):
     filters: FiltersBody = {}
 
 
-def similar_body(item_noun: str) -> type[SimilarBody]:
-    """SimilarBody, in which `item_id` may also be called by the noun of the data, such as `movie_id`."""
+class ExplainBody(_Body):
+    """Why which item, for whom."""
+
+    item_id: Id
+    user_id: Id | None = None
+    history: list[Id] = Field(default=[], max_length=_MAX_VALUES)
+    """Items that the user has met beside those that the model was trained on."""
+    limit: Annotated[int, Field(ge=1, le=100)] = 5
+    """How many items of the history to name, at most."""
+
+
+Body = TypeVar("Body", bound=_Body)
+
+
+def named_for(body: type[Body], item_noun: str) -> type[Body]:
+    """The body, in which `item_id` may also be called by the noun of the data, such as `movie_id`."""
     names = AliasChoices("item_id", noun_id(item_noun))
     return create_model(
-        "SimilarBody",
-        __base__=SimilarBody,
-        __doc__=SimilarBody.__doc__,
+        body.__name__,
+        __base__=body,
+        __doc__=body.__doc__,
         item_id=(Id, Field(validation_alias=names, description=f"Also accepted as `{noun_id(item_noun)}`.")),
     )
 
@@ -121,6 +157,18 @@ class RecommendAnswer(_Answer):
     is_fallback: bool
     """True where nothing is known of the user, so that popularity answered."""
     fallback_reason: str | None
+    policy: str
+    """How slots were given to items."""
+    variant: str
+    """The arm of the experiment; `default` where there is none."""
+    request_id: str
+    """Feedback names it."""
+
+
+class BatchAnswer(_Answer):
+    """An answer to each request, in their order."""
+
+    answers: list[RecommendAnswer]
     request_id: str
 
 
@@ -158,10 +206,90 @@ class HealthAnswer(_Answer):
     request_id: str
 
 
-class ProbeAnswer(_Answer):
-    """An answer to an orchestrator's probe."""
+class ItemDetails(_Answer):
+    """What the catalogue knows of an item, its id under the noun of the data, too."""
 
-    status: Literal["alive", "ready"]
+    model_config = ConfigDict(extra="allow")
+
+    item_id: str
+    title: str
+    model_version: str
+    request_id: str
+
+
+class ReasonAnswer(_Answer):
+    """An item of a history."""
+
+    model_config = ConfigDict(extra="allow")
+
+    item_id: str
+    title: str
+    contribution: float
+    """How much lower the score would be without it."""
+
+
+class ExplainAnswer(_Answer):
+    """What of a history an item's score rests on, most important first."""
+
+    model_config = ConfigDict(extra="allow")
+
+    user_id: str | None
+    item_id: str
+    title: str
+    score: float
+    because: list[ReasonAnswer]
+    model_version: str
+    request_id: str
+
+
+class LiveAnswer(_Answer):
+    """The process answers."""
+
+    status: Literal["alive"]
+
+
+class ReadyAnswer(_Answer):
+    """Whether requests should come here, and what is amiss although they may."""
+
+    status: Literal["ready", "draining"]
+    model_version: str
+    problems: dict[str, str]
+    """Variant → why its bundle does not answer; what answered before, or the default, does."""
+
+
+class LoadedModel(_Answer):
+    """A bundle that answers."""
+
+    variant: str
+    model_version: str
+    model: str
+    share: float
+    """Part of the users."""
+    model_loaded_at: str
+    """ISO 8601, UTC."""
+    n_users: int
+    n_items: int
+
+
+class ModelsAnswer(_Answer):
+    """What answers in this worker."""
+
+    experiment: str | None
+    loaded: list[LoadedModel]
+    production: str | None
+    """What the store names as live; a worker follows within seconds."""
+    problems: dict[str, str]
+    """Variant → why its bundle does not answer."""
+    worker: int
+    request_id: str
+
+
+class SwapAnswer(_Answer):
+    """What a reload or a rollback did in this worker; the others follow within seconds."""
+
+    status: Literal["swapped", "unchanged"]
+    model_version: str
+    request_id: str
 
 
 class FieldProblem(_Answer):

@@ -1,12 +1,21 @@
 """The process that listens."""
 
+import logging
+import signal
 import socket
+import time
+from types import FrameType
 
 import uvicorn
 
 from foretaste.errors import ConfigError
 from foretaste.serving.app import create_app
-from foretaste.serving.engine import Engine
+from foretaste.serving.json_log import LogHandler
+from foretaste.serving.service import Service
+
+_BACKLOG = 2048
+_FINISH_SECONDS = 30
+"""For requests that are being answered when the service stops."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -17,7 +26,7 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise ConfigError(
             f"cannot listen on {host}, port {port}: {error.strerror}. Choose others with --host and --port; "
@@ -25,7 +34,54 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def run(engine: Engine, listener: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM; requests that are being answered are finished first."""
-    config = uvicorn.Config(create_app(engine), log_level="warning", access_log=False, server_header=False)
-    uvicorn.Server(config).run(sockets=[listener])
+def run(service: Service, listener: socket.socket) -> None:
+    """Serve until SIGTERM, which it returns from, or SIGINT.
+
+    On SIGTERM `/ready` says no, requests are answered for `limits.drain_seconds` more, and those that are being
+    answered then are finished.
+
+    Raises:
+        KeyboardInterrupt: after SIGINT.
+    """
+    logging.getLogger().addHandler(LogHandler(service.log))
+    config = uvicorn.Config(
+        create_app(service),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_FINISH_SECONDS,
+    )
+    server = _Server(config, service)
+    server.run(sockets=[listener])
+    if server.was_interrupted:
+        raise KeyboardInterrupt
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which drains before it stops and takes SIGTERM for a wish, not for a failure."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+        self._stops_at: float | None = None
+        self.was_interrupted = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Take a signal; a second one stops at once."""
+        self.was_interrupted |= sig == signal.SIGINT
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        if self._service.is_draining or sig == signal.SIGINT:
+            self.should_exit = True
+        self._service.is_draining = True
+        self._stops_at = time.monotonic() + self._service.config.limits.drain_seconds
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to stop; asked ten times a second."""
+        if self._stops_at is not None and time.monotonic() >= self._stops_at:
+            self.should_exit = True
+        return await super().on_tick(counter)

@@ -1,0 +1,92 @@
+"""The parts of a running service, put together from its config."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from foretaste.artifacts.store import BundleStore
+from foretaste.serving.admission import Gate
+from foretaste.serving.engine import Engine
+from foretaste.serving.exchange import Exchange
+from foretaste.serving.json_log import JsonLog
+from foretaste.serving.live_models import LiveModels, Loaded, Served
+from foretaste.serving.metrics import Metrics, SharedFigures
+from foretaste.serving.security.guard import Guard, check_exposure
+from foretaste.serving.security.key_stores import KeyStore, key_store
+from foretaste.serving.security.rate_limits import RateLimits
+from foretaste.serving.settings import ServingConfig
+
+BUCKETS_FILE = "buckets"
+"""In the folder that workers share: how often each caller has asked."""
+
+
+@dataclass
+class Service:
+    """What the calls work with."""
+
+    config: ServingConfig
+    models: LiveModels
+    guard: Guard
+    keys: KeyStore
+    gate: Gate
+    metrics: Metrics
+    log: JsonLog
+    worker: int = 0
+    others: SharedFigures | None = None
+    """Figures of the other workers; None where there is one alone."""
+    is_draining: bool = field(default=False)
+    """True once the service is asked to stop: `/ready` then says no."""
+
+    def serves(self, exchange: Exchange, user_id: str | None) -> Engine:
+        """The engine that answers a user now; the exchange learns which."""
+        served: Served = self.models.current.choose(user_id)
+        exchange.model_version, exchange.variant = served.engine.model_version, served.variant
+        return served.engine
+
+
+def check_config(config: ServingConfig) -> None:
+    """Find what is wrong before anything is loaded.
+
+    Raises:
+        ConfigError: the keys cannot be read, the secret for tokens is too short, or others could reach the service
+            without a key.
+    """
+    check_exposure(config, Guard(config.security, key_store(config.security.keys).records()))
+
+
+def open_service(config: ServingConfig, worker: int = 0, shared: Path | None = None) -> Service:
+    """A service, ready to answer.
+
+    Args:
+        config: how it runs.
+        worker: number of this process among the workers.
+        shared: folder where the workers leave figures and count requests; None where there is one alone.
+
+    Raises:
+        ConfigError: the keys cannot be read, or the secret for tokens is too short.
+        ArtifactError: the bundle cannot be served.
+    """
+    keys = key_store(config.security.keys)
+    burst_seconds = config.security.rate_limit.burst_seconds
+    limits = RateLimits(burst_seconds, shared / BUCKETS_FILE if shared else None)
+    guard = Guard(config.security, keys.records(), limits)
+    metrics, log = Metrics(), JsonLog()
+    models = LiveModels(
+        BundleStore(config.store), config, make_engine=lambda bundle: Engine(bundle, slate=config.slate)
+    )
+
+    def on_swap(before: Loaded, after: Loaded) -> None:
+        metrics.keep_versions(before.versions | after.versions)
+        log.write("info", "models", {"before": sorted(before.versions), "after": sorted(after.versions)})
+
+    models.on_swap = on_swap
+    return Service(
+        config=config,
+        models=models,
+        guard=guard,
+        keys=keys,
+        gate=Gate(config.limits.queue, config.limits.deadline_ms / 1000),
+        metrics=metrics,
+        log=log,
+        worker=worker,
+        others=SharedFigures(shared, worker) if shared else None,
+    )

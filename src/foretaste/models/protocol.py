@@ -115,6 +115,11 @@ class Embedder(Recommender, Protocol):
     """A Recommender whose score is `embed_users(query) @ item_embeddings_ID.T`, so that it can be indexed."""
 
     @property
+    def user_embeddings_UD(self) -> FloatArray:
+        """One vector a user of the training: what `embed_users` returns for these."""
+        ...
+
+    @property
     def item_embeddings_ID(self) -> FloatArray:
         """One vector an item."""
         ...

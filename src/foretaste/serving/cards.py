@@ -34,6 +34,7 @@ class ItemCards:
         first = [name for name in _FIRST if name in table.columns]
         self._table = table.select(*first, pl.exclude(first))
         self._ids: list[str] = table[ITEM_ID].to_list()
+        self._titles: list[str] = self._table[TITLE].to_list()
         noun = noun_id(item_noun)
         kept = pl.exclude(ITEM_ID, noun, *_OF_THE_ANSWER)
         encoded = BytesIO()
@@ -50,6 +51,10 @@ class ItemCards:
     def ids(self, item_K: IntArray) -> list[str]:
         """External ids."""
         return [self._ids[item] for item in item_K.tolist()]
+
+    def title(self, item: int) -> str:
+        """The title of an item; its id where it has none."""
+        return self._titles[item]
 
     def with_score(self, item: int, score: bytes, source: str) -> bytes:
         """The JSON of an item, with its score, a JSON number, and where it comes from."""

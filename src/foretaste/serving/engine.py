@@ -5,18 +5,16 @@ A known user is scored by the same calls as in evaluation, so the served scores 
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from foretaste.arrays import UNKNOWN, BoolArray, IntArray
+from foretaste.arrays import UNKNOWN, BoolArray, FloatArray, IntArray
 from foretaste.artifacts.bundle import Bundle, Clock, utc_now
-from foretaste.data.schemas import TITLE
 from foretaste.errors import RequestError, UnknownItemError
 from foretaste.models.explain import contributions
 from foretaste.models.protocol import Embedder, Query
-from foretaste.retrieval.exact import ExactCosine
+from foretaste.retrieval.inner_product import InnerProduct, unit_rows
 from foretaste.serving.answers import (
     Explanation,
     Health,
@@ -33,7 +31,7 @@ from foretaste.serving.arrangement import Arranged, Arrangement
 from foretaste.serving.audience import Asker, Audience, history_row
 from foretaste.serving.cards import ItemCards
 from foretaste.serving.filters import CatalogueFilters, Filters
-from foretaste.serving.rankings import ByScores, Ranking
+from foretaste.serving.rankings import ByScores, ByVector, Ranking
 from foretaste.serving.slate_settings import SlateConfig
 
 __all__ = [
@@ -70,6 +68,10 @@ class Engine:
         self.cards = ItemCards(bundle.catalogue, bundle.manifest.source.item_noun)
         self.filters = CatalogueFilters(bundle.catalogue)
         self._model = bundle.model()
+        self._embedder = self._model if isinstance(self._model, Embedder) else None
+        if self._embedder is not None:
+            self._vectors = InnerProduct(self._embedder.item_embeddings_ID)
+            self._units = InnerProduct(unit_rows(self._embedder.item_embeddings_ID))
         self._audience = Audience(bundle)
         self._arrangement = Arrangement(slate or SlateConfig(), bundle, self.filters)
         self._plain = Arrangement(SlateConfig(), bundle, self.filters)
@@ -124,12 +126,8 @@ class Engine:
         item = self._item(item_id)
         eligible_I = self._eligible(filters or {})
         eligible_I[item] = False
-        if self._cosine:
-            scores_I = self._cosine.scores([item])[0]
-        else:
-            scores_I = self._model.score(Query.of_history(self._history_of([item])))[0]
-        arranged = self._plain.arrange(ByScores(scores_I, self.bundle.popularity_I), k, eligible_I)
-        return SimilarItems(item_id, self._title(item), self._items(arranged, "model"), self.model_version)
+        arranged = self._plain.arrange(self._likeness(item), k, eligible_I)
+        return SimilarItems(item_id, self.cards.title(item), self._items(arranged, "model"), self.model_version)
 
     def popular(self, k: int = 10, filters: Filters | None = None) -> PopularItems:
         """The items with the most events in the training data.
@@ -169,12 +167,10 @@ class Engine:
         best_H = np.argsort(-contribution_H, kind="stable")[:limit]
         best_H = best_H[contribution_H[best_H] > 0]
         because = [
-            Reason(card["item_id"], card[TITLE], contribution)
-            for card, contribution in zip(
-                self.cards.at(asker.item_H[best_H]), contribution_H[best_H].tolist(), strict=True
-            )
+            Reason(self.bundle.items.id(met), self.cards.title(met), contribution)
+            for met, contribution in zip(asker.item_H[best_H].tolist(), contribution_H[best_H].tolist(), strict=True)
         ]
-        return Explanation(user_id, item_id, self._title(item), score, because, self.model_version)
+        return Explanation(user_id, item_id, self.cards.title(item), score, because, self.model_version)
 
     def item(self, item_id: str) -> dict[str, Any]:
         """What the catalogue knows of an item.
@@ -219,13 +215,25 @@ class Engine:
         self.similar(first_item)
         self.explain(first_item, history=[first_item])
 
-    @cached_property
-    def _cosine(self) -> ExactCosine | None:
-        return ExactCosine(self._model.item_embeddings_ID) if isinstance(self._model, Embedder) else None
+    def _likeness(self, item: int) -> Ranking:
+        """Items ranked by how like they are to one."""
+        if self._embedder is None:
+            scores_I = self._model.score(Query.of_history(self._history_of([item])))[0]
+            return ByScores(scores_I, self.bundle.popularity_I)
+        return ByVector(self._units.vector(item), self._units, self.bundle.popularity_I)
 
     def _ranking(self, asker: Asker) -> Ranking:
-        scores_1I = self._model.score(asker.query(len(self.bundle.items)))
-        return ByScores(scores_1I[0], self.bundle.popularity_I)
+        def all_scores() -> FloatArray:
+            scores_1I = self._model.score(asker.query(len(self.bundle.items)))
+            return np.asarray(scores_1I[0])
+
+        if self._embedder is None:
+            return ByScores(all_scores(), self.bundle.popularity_I)
+        if asker.user != UNKNOWN:
+            user_D = self._embedder.user_embeddings_UD[asker.user]
+        else:
+            user_D = self._embedder.embed_users(asker.query(len(self.bundle.items)))[0]
+        return ByVector(user_D, self._vectors, self.bundle.popularity_I, all_scores)
 
     def _history_of(self, items: Sequence[int]) -> Any:
         item_H = np.array(items, dtype=np.int32)
@@ -239,10 +247,6 @@ class Engine:
                 f"as '{self.bundle.items.id(0)}'."
             )
         return item
-
-    def _title(self, item: int) -> str:
-        (card,) = self.cards.at(np.array([item], dtype=np.int32))
-        return str(card[TITLE])
 
     def _eligible(self, filters: Filters, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> BoolArray:
         """True for each item that may come; may be written to."""

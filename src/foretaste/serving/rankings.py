@@ -1,11 +1,15 @@
 """What an answer is ranked by: the best items of one user, and the score of any."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
 from foretaste.arrays import BoolArray, FloatArray, IntArray
-from foretaste.serving.slate import Slate, best_items
+from foretaste.retrieval.inner_product import InnerProduct
+from foretaste.serving.slate import Slate, best_items, by_merit
+
+_SORTED_AT_ONCE = 256
 
 
 class Ranking(Protocol):
@@ -42,3 +46,46 @@ class ByScores:
     def at(self, item_K: IntArray) -> FloatArray:
         """The scores of some items."""
         return np.asarray(self._scores_I[item_K])
+
+
+class ByVector:
+    """A ranking by dot products, of which only as many are computed as it takes."""
+
+    def __init__(
+        self,
+        user_D: FloatArray,
+        items: InnerProduct,
+        popularity_I: FloatArray,
+        all_scores: Callable[[], FloatArray] | None = None,
+    ) -> None:
+        """A ranking of `items` for one vector.
+
+        Args:
+            user_D: float32.
+            items: what is ranked.
+            popularity_I: decides among equal scores.
+            all_scores: the same scores, at once for all items, where there is a quicker way than one by one.
+        """
+        self._user_D = user_D
+        self._items = items
+        self._popularity_I = popularity_I
+        self._all_scores = all_scores
+
+    def top(self, k: int, eligible_I: BoolArray) -> Slate:
+        """The best k eligible items; every item has a score."""
+        item_C, score_C = self._items.contenders(self._user_D, k, eligible_I)
+        if len(item_C) > _SORTED_AT_ONCE:
+            best = best_items(score_C, self._popularity_I[item_C], min(k, len(item_C)))
+            return Slate(item_C[best.item_K], best.score_K, best.num_scored)
+        item_K, score_K = by_merit(item_C, score_C, self._popularity_I)
+        return Slate(item_K[:k], score_K[:k], min(k, len(item_C)))
+
+    def at(self, item_K: IntArray) -> FloatArray:
+        """The scores of some items."""
+        return self._items.at(self._user_D, item_K)
+
+    def scores_I(self) -> FloatArray:
+        """The scores of all items."""
+        if self._all_scores is not None:
+            return self._all_scores()
+        return self.at(np.arange(len(self._popularity_I), dtype=np.int32))

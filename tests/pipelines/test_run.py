@@ -89,6 +89,7 @@ def test_the_folder_of_the_run_tells_all(result):
         "run_id",
         "bundle_id",
         "report",
+        "report_html",
         "best",
         "select_by",
         "protocol",

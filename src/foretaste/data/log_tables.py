@@ -11,14 +11,23 @@ import polars as pl
 import sqlalchemy as sa
 
 from foretaste.data.schemas import (
+    ENDPOINT,
     EVENT_ID,
+    FALLBACK_REASON,
     FEEDBACK_COLUMNS,
+    LATENCY_MS,
+    MODEL_VERSION,
+    NUM_ITEMS,
     REGISTRATION_COLUMNS,
     REGISTRATION_ID,
     REQUEST_COLUMNS,
     REQUEST_ID,
+    SLOT,
+    STATUS,
     TIMESTAMP,
     USER_ID,
+    USER_KNOWN,
+    VARIANT,
     Column,
 )
 
@@ -28,6 +37,10 @@ SCHEMA_VERSION = 1
 SEQ = "seq"
 REQUEST_KNOWN = "request_known"
 """Column of feedback: whether the request it names is in the log; null where it names none."""
+
+FROM_REQUEST = (ENDPOINT, MODEL_VERSION, VARIANT)
+"""Columns of feedback that are those of its request, written once the request is known. Beside them `slot`, the place
+at which the request showed the item, from 0 on; null where it did not."""
 
 METADATA = sa.MetaData()
 
@@ -58,7 +71,20 @@ REQUESTS = sa.Table(
     METADATA,
     _seq(),
     *_columns(REQUEST_COLUMNS, unique=REQUEST_ID),
-    sa.Index("requests_by_time", TIMESTAMP),
+    sa.Column(NUM_ITEMS, sa.Integer(), nullable=False),
+    # All that figures over a window ask of a row, so that they need not read its lists.
+    sa.Index(
+        "requests_by_time",
+        TIMESTAMP,
+        ENDPOINT,
+        MODEL_VERSION,
+        VARIANT,
+        STATUS,
+        LATENCY_MS,
+        FALLBACK_REASON,
+        USER_KNOWN,
+        NUM_ITEMS,
+    ),
     sa.Index("requests_by_user", USER_ID),
     sqlite_autoincrement=True,
 )
@@ -68,6 +94,8 @@ FEEDBACK = sa.Table(
     _seq(),
     *_columns(FEEDBACK_COLUMNS, unique=EVENT_ID),
     sa.Column(REQUEST_KNOWN, sa.Boolean()),
+    *(sa.Column(name, sa.Text()) for name in FROM_REQUEST),
+    sa.Column(SLOT, sa.Integer()),
     sa.Index("feedback_by_time", TIMESTAMP),
     sa.Index("feedback_by_user", USER_ID),
     sa.Index("feedback_by_request", REQUEST_ID),

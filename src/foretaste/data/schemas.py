@@ -72,6 +72,9 @@ FALLBACK_REASON = "fallback_reason"
 RECOMMENDATIONS = "recommendations"
 SCORES = "scores"
 PROPENSITIES = "propensities"
+NUM_ITEMS = "num_items"
+ASKED = "asked"
+SLOT = "slot"
 RECEIVED_AT = "received_at"
 KIND = "kind"
 VALUE = "value"
@@ -96,10 +99,11 @@ REQUEST_COLUMNS: tuple[Column, ...] = (
     Column(RECOMMENDATIONS, pl.List(pl.String)),
     Column(SCORES, pl.List(pl.Float64)),
     Column(PROPENSITIES, pl.List(pl.Float64)),
+    Column(ASKED, pl.String),
 )
 """A row is a request that was answered. `timestamp` is UTC seconds with fractions; `status` is that of HTTP; the
-elements of the last three are the slots, first slot first; a propensity is the probability with which the policy puts
-the item into the slot."""
+elements of the three lists are the slots, first slot first; a propensity is the probability with which the policy puts
+the item into the slot. `asked` is a JSON object of what the request named beside the user: k, filters, history …"""
 
 FEEDBACK_COLUMNS: tuple[Column, ...] = (
     Column(EVENT_ID, pl.String, required=True),

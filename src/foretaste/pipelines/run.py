@@ -18,15 +18,15 @@ from foretaste.config import ExperimentConfig
 from foretaste.data.splits import summarise
 from foretaste.errors import ConfigError
 from foretaste.evaluation.protocol import Evaluation, EvaluationConfig
-from foretaste.evaluation.report import ModelResult, ReportInput, render
+from foretaste.evaluation.report import Document, ModelResult, ReportInput, compose
 from foretaste.evaluation.warnings import EvaluationWarning, of_figures, of_split
 from foretaste.models.registry import check_trainable
 from foretaste.pipelines.experiment import Divided, Judged, divide, judge
 from foretaste.pipelines.narration import Narrator, Silence
+from foretaste.pipelines.report_files import REPORT_FILE, REPORT_HTML_FILE, write_report
 from foretaste.pipelines.run_record import RESULT_FILE, comparable_protocol, write_outcome
 from foretaste.training.processes import num_processes
 
-REPORT_FILE = "report.md"
 CONFIG_FILE = "config.yaml"
 
 
@@ -51,6 +51,11 @@ class RunResult:
         """The Markdown report."""
         return self.folder / REPORT_FILE
 
+    @property
+    def report_html(self) -> Path:
+        """The same report as a page for browsers."""
+        return self.folder / REPORT_HTML_FILE
+
     def to_json(self) -> dict[str, Any]:
         """The line that `foretaste run --json` prints."""
         parts = summarise(self.divided.split)
@@ -58,6 +63,7 @@ class RunResult:
             "run_id": self.run_id,
             "bundle_id": self.bundle_id,
             "report": str(self.report),
+            "report_html": str(self.report_html),
             "best": self.best,
             "select_by": self.evaluation.select_by,
             "protocol": comparable_protocol(self.evaluation),
@@ -137,9 +143,9 @@ def run(
     result = RunResult(
         run_id, artifacts / "runs" / run_id, bundle.id, divided, judged, best.label, config.evaluation, warnings
     )
-    _write(result, config, render(report))
+    _write(result, config, compose(report))
     narrator.say("bundle", f"{store.root / bundle.id}{'  → production' if promote else ''}")
-    narrator.say("report", str(result.report))
+    narrator.say("report", str(result.report_html))
     return result
 
 
@@ -196,12 +202,12 @@ def _model_json(judged: Judged) -> dict[str, Any]:
     }
 
 
-def _write(result: RunResult, config: ExperimentConfig, report: str) -> None:
+def _write(result: RunResult, config: ExperimentConfig, report: Document) -> None:
     """The folder of the run: report, resolved config, figures, and each model's outcome per user and per epoch."""
     root = result.folder.parent
     root.mkdir(parents=True, exist_ok=True)
     with atomic.unfinished_folder(root) as folder:
-        (folder / REPORT_FILE).write_text(report, encoding="utf-8")
+        write_report(folder, report)
         resolved = yaml.safe_dump(config.resolved(), sort_keys=False, allow_unicode=True)
         (folder / CONFIG_FILE).write_text(resolved, encoding="utf-8")
         line = json.dumps(result.to_json(), indent=2, ensure_ascii=False, allow_nan=False)

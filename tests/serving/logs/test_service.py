@@ -23,12 +23,15 @@ def test_a_request_reaches_the_database_whole(logs, rows_of, a_request):
         recommendations=["m1", "m2"],
         scores=np.array([0.5, 0.25], dtype=np.float32),
         propensities=[0.9, 0.1],
+        asked={"k": 2, "filters": {"genres": ["Comedy"]}},
     )
     assert logs.requests.append(row)
     logs.move_now()
     (found,) = rows_of(REQUESTS)
+    assert found["num_items"] == 2
     for column in ("recommendations", "scores", "propensities"):
         assert json.loads(found[column]) == list(getattr(row, column))
+    assert json.loads(found["asked"]) == row.asked
     for column in ("request_id", "timestamp", "user_id", "user_known", "variant", "policy", "is_fallback", "status"):
         assert found[column] == getattr(row, column)
 
@@ -97,6 +100,18 @@ def test_feedback_says_whether_its_request_is_known(logs, rows_of, a_request, an
     logs.move_now()
     known = {row["event_id"]: row["request_known"] for row in rows_of(FEEDBACK)}
     assert known == {"of an unknown": False, "of none": None, "of a later": True}
+
+
+def test_feedback_takes_over_which_model_and_slot_showed_the_item(logs, rows_of, a_request, an_event):
+    shown = {"model_version": "b1", "variant": "blue", "recommendations": ["m1", "m2", "m3"]}
+    logs.feedback.take(an_event(item_id="m2", request_id="r-of-three"))
+    logs.feedback.take(an_event(item_id="m9", request_id="r-of-three"))
+    logs.move_now()
+    assert {row["slot"] for row in rows_of(FEEDBACK)} == {None}
+    logs.requests.append(a_request(request_id="r-of-three", **shown))
+    logs.move_now()
+    told = [(row["endpoint"], row["model_version"], row["variant"], row["slot"]) for row in rows_of(FEEDBACK)]
+    assert told == [("/recommend", "b1", "blue", 1), ("/recommend", "b1", "blue", None)]
 
 
 @pytest.mark.parametrize(("fields", "expected"), [({"kind": "stare"}, "unknown kind"), ({"kind": "rating"}, "value")])

@@ -14,10 +14,12 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from foretaste.data.log_database import Erasures, LogDatabase
 from foretaste.data.log_tables import FEEDBACK as FEEDBACK_TABLE
-from foretaste.data.log_tables import REGISTRATIONS, REQUEST_KNOWN, REQUESTS, SEQ
+from foretaste.data.log_tables import FROM_REQUEST, REGISTRATIONS, REQUEST_KNOWN, REQUESTS, SEQ
 from foretaste.data.schemas import (
+    ASKED,
     ATTRIBUTES,
     EVENT_ID,
+    NUM_ITEMS,
     PROPENSITIES,
     RECEIVED_AT,
     RECOMMENDATIONS,
@@ -25,6 +27,7 @@ from foretaste.data.schemas import (
     REGISTRATION_ID,
     REQUEST_ID,
     SCORES,
+    SLOT,
     TIMESTAMP,
     USER_ID,
 )
@@ -36,6 +39,8 @@ logger = logging.getLogger(__name__)
 Row = dict[str, Any]
 _RECENT_SECONDS = 3600
 """Feedback can reach the database before the request that it names, but hardly by more."""
+
+_NOT_IN_THE_JOURNAL = {SEQ, REQUEST_KNOWN, NUM_ITEMS, SLOT}
 
 
 @dataclass(frozen=True)
@@ -52,11 +57,11 @@ class _Target:
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """As the row has them."""
-        return tuple(column.name for column in self.table.c if column.name not in (SEQ, REQUEST_KNOWN))
+        return tuple(column.name for column in self.table.c if column.name not in _NOT_IN_THE_JOURNAL)
 
 
 _TARGETS = {
-    REQUEST: _Target(REQUESTS, REQUEST_ID, (RECOMMENDATIONS, SCORES, PROPENSITIES), TIMESTAMP),
+    REQUEST: _Target(REQUESTS, REQUEST_ID, (RECOMMENDATIONS, SCORES, PROPENSITIES, ASKED), TIMESTAMP),
     FEEDBACK: _Target(FEEDBACK_TABLE, EVENT_ID, (), RECEIVED_AT),
     REGISTRATION: _Target(REGISTRATIONS, REGISTRATION_ID, (ATTRIBUTES,), REGISTERED_AT),
 }
@@ -110,7 +115,7 @@ class Inserter:
             if rows[REGISTRATION]:
                 _drop_superseded(connection, {row[USER_ID] for row in rows[REGISTRATION]})
             if rows[FEEDBACK] or rows[REQUEST]:
-                _flag_known_requests(connection)
+                _join_requests(connection)
 
     def _without_erased(self, rows: list[Row], target: _Target) -> list[Row]:
         if not len(self._erasures):
@@ -126,8 +131,10 @@ def _parameters(body: bytes, target: _Target) -> Row:
     """A row of the journal as the parameters of its insertion."""
     row = orjson.loads(body)
     found = {name: row.get(name) for name in target.columns}
+    if target.table is REQUESTS:
+        found[NUM_ITEMS] = len(found[RECOMMENDATIONS] or ())
     for name in target.as_json:
-        found[name] = orjson.dumps(found[name]).decode()
+        found[name] = None if found[name] is None else orjson.dumps(found[name]).decode()
     if target.table is FEEDBACK_TABLE:
         found[REQUEST_KNOWN] = None if found[REQUEST_ID] is None else False
     return found
@@ -147,15 +154,31 @@ def _drop_superseded(connection: sa.Connection, user_ids: Collection[str]) -> No
     connection.execute(sa.delete(REGISTRATIONS).where(REGISTRATIONS.c.user_id.in_(user_ids), is_superseded))
 
 
-def _flag_known_requests(connection: sa.Connection) -> None:
-    """Mark feedback whose request has come by now."""
-    columns = FEEDBACK_TABLE.c
+def _join_requests(connection: sa.Connection) -> None:
+    """Write to feedback whose request has come by now which model and slot showed the item."""
+    of_feedback, of_request = FEEDBACK_TABLE.c, REQUESTS.c
+    if connection.dialect.name == "sqlite":
+        shown = sa.func.json_each(of_request.recommendations).table_valued("value", "key")
+        slot: sa.ColumnElement[int] = shown.c.key
+    else:
+        items = sa.cast(of_request.recommendations, postgresql.JSON)
+        shown = sa.func.json_array_elements_text(items).table_valued("value", with_ordinality="place").render_derived()
+        slot = sa.cast(shown.c.place - 1, sa.Integer)
+    first_slot = (
+        sa.select(slot)
+        .select_from(shown)
+        .where(shown.c.value == of_feedback.item_id)
+        .order_by(slot)
+        .limit(1)
+        .correlate(REQUESTS, FEEDBACK_TABLE)
+        .scalar_subquery()
+    )
     connection.execute(
         sa.update(FEEDBACK_TABLE)
-        .values(request_known=True)
+        .values({REQUEST_KNOWN: True, SLOT: first_slot, **{name: of_request[name] for name in FROM_REQUEST}})
         .where(
-            columns.request_known.is_(False),
-            columns.received_at > time.time() - _RECENT_SECONDS,
-            sa.exists().where(REQUESTS.c.request_id == columns.request_id),
+            of_feedback.request_known.is_(False),
+            of_feedback.received_at > time.time() - _RECENT_SECONDS,
+            of_request.request_id == of_feedback.request_id,
         )
     )

@@ -38,6 +38,8 @@ class RequestRow:
     """Item of each slot."""
     scores: Sequence[float] | FloatArray = ()
     propensities: Sequence[float] | FloatArray = ()
+    asked: Mapping[str, Any] | None = None
+    """What the request named beside the user."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,7 +8,8 @@ from foretaste.data.raw import Note, SourceInfo
 from foretaste.data.splits import PartSummary
 from foretaste.data.vocabulary import Vocabulary
 from foretaste.evaluation.protocol import EvaluationConfig, evaluate
-from foretaste.evaluation.report import ModelResult, ReportInput, metric_title, render
+from foretaste.evaluation.report import Document, ModelResult, ReportInput, compose, render_markdown
+from foretaste.evaluation.warnings import EvaluationWarning
 
 USERS, ITEMS = Vocabulary.of(["ann", "bob", "cleo"]), Vocabulary.of(["a", "b", "c", "d"])
 PART = PartSummary(4, 2, "2020-01-01", "2020-02-01", 0, 0, 0)
@@ -29,14 +30,14 @@ def events(*pairs):
 
 
 @pytest.fixture
-def text():
+def document():
     history, test = events((0, 0), (0, 1), (1, 0)), events((0, 2), (2, 0))
     catalogue = pl.DataFrame({"item_id": ITEMS.ids, "title": ["Alpha", "Be|ta", "Gamma", None]})
     results = [
         ModelResult("popularity", 0.0, None, evaluate(Fixed([3, 2, 0, 1]), history, test, CONFIG)),
         ModelResult("better", 1.25, None, evaluate(Fixed([0, 0, 2, 1]), history, test, CONFIG)),
     ]
-    return render(
+    return compose(
         ReportInput(
             run_id="20200202-run",
             command="foretaste run x.yaml",
@@ -50,14 +51,37 @@ def text():
             select_by="ndcg@2",
             config={"name": "x"},
             versions={"python": "3"},
+            warnings=[EvaluationWarning("too_few_users", "Few users.")],
         )
     )
+
+
+@pytest.fixture
+def text(document):
+    return render_markdown(document)
 
 
 def test_it_names_the_best_its_interval_and_the_floor(text):
     assert "**better** is the best of 2 models" in text
     assert "Popularity, which knows nobody, reaches" in text
-    assert "| **better** | 1.0000 [1.0000 1.0000] |" in text
+    assert "| **better** | **1.0000** [1.0000 1.0000] |" in text
+
+
+def test_it_tells_how_sure_the_difference_is(text):
+    # Two users: with one sign pattern in two as far from zero, nothing can be shown.
+    assert "may be chance" in text
+
+
+def test_warnings_come_before_the_first_table(text):
+    before = text.partition("## ")[0]
+    assert "> **Warning:** Few users." in before
+    assert "> **Warning:** The choice was made on test" in before
+
+
+def test_a_document_goes_to_json_and_back(document, text):
+    again = Document.model_validate_json(document.model_dump_json())
+    assert again == document
+    assert render_markdown(again) == text
 
 
 def test_it_tells_where_the_rows_went(text):
@@ -70,19 +94,10 @@ def test_cold_users_are_told_apart(text):
 
 
 def test_lists_show_titles_history_and_hits(text):
-    assert "**User ann**, 2 events before, the 2 last: Alpha, Be|ta" in text
-    assert "1. Gamma ✓\n2. d" in text
+    assert r"**User ann**, 2 events before, the 2 last: Alpha, Be\|ta" in text
+    assert "| 1 | **Gamma** | ✓ |\n| 2 | d |  |" in text
 
 
 def test_it_says_how_to_reproduce(text):
     assert "foretaste run x.yaml" in text
     assert "name: x" in text
-
-
-def test_metric_titles_are_as_people_write_them():
-    assert [metric_title(name) for name in ("ndcg@10", "hit_rate@5", "recall@20", "map@1")] == [
-        "NDCG@10",
-        "HitRate@5",
-        "Recall@20",
-        "MAP@1",
-    ]

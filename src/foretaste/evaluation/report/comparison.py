@@ -1,0 +1,95 @@
+"""All models side by side: the table, the intervals as a chart, and the users with a history alone."""
+
+from foretaste.evaluation.report.contents import ReportInput
+from foretaste.evaluation.report.document import (
+    Block,
+    Cell,
+    Figure,
+    Figures,
+    Interval,
+    IntervalChart,
+    Paragraph,
+    Section,
+    line,
+    number,
+    table,
+    words,
+)
+from foretaste.evaluation.report.wording import interval, interval_cell, metrics_of, titled
+from foretaste.evaluation.significance import Estimate, bootstrap
+
+
+def comparison(report: ReportInput) -> Section:
+    """The table of all models, and a chart of the metric that decided."""
+    metrics = metrics_of(report, "hits", "ranking")
+    title = titled(report, report.select_by)
+    has_valid = any(result.valid is not None for result in report.results)
+    columns = [
+        words("model"),
+        *(number(titled(report, metric)) for metric in metrics),
+        *([number(f"{title} valid")] if has_valid else []),
+        number("fit s"),
+    ]
+    rows: list[list[str | Cell]] = []
+    for result in report.results:
+        is_best = result.label == report.best
+        figures = [
+            interval_cell(result.test.estimates[metric], is_strong=is_best and metric == report.select_by)
+            for metric in metrics
+        ]
+        on_valid = [] if not has_valid else [f"{result.valid.mean(report.select_by):.4f}" if result.valid else ""]
+        rows.append([Cell(text=result.label, is_strong=is_best), *figures, *on_valid, f"{result.fit_seconds:.1f}"])
+    caption = "Means over users on test, with 95 % bootstrap intervals over users in brackets."
+    chart = interval_figure(
+        f"{title} on test",
+        title,
+        {result.label: result.test.estimates[report.select_by] for result in report.results},
+        report.best,
+    )
+    return Section(title="Comparison", blocks=(chart, table(caption, columns, rows)))
+
+
+def warm_users(report: ReportInput) -> Section:
+    """The same without the users for whom popularity answered; empty where there is none of those."""
+    return Section(title="Users with a history", blocks=_warm_users(report))
+
+
+def _warm_users(report: ReportInput) -> tuple[Block, ...]:
+    is_cold_B = report.results[0].test.is_cold_B
+    if not is_cold_B.any():
+        return ()
+    if is_cold_B.all():
+        told = (
+            "None of the judged users has a history: popularity answered for all of them, and the models cannot be "
+            "told apart. Choose a split that leaves users with a past, such as leave_last_out."
+        )
+        return (Paragraph(text=line(told), role="warning"),)
+    told = (
+        f"{int(is_cold_B.sum()):,} of {len(is_cold_B):,} judged users have no history; popularity answers for them "
+        f"under every model. The other users alone:"
+    )
+    rows: list[list[str | Cell]] = []
+    for result in report.results:
+        warm_B = result.test.values[report.select_by][~is_cold_B]
+        rows.append([result.label, interval_cell(bootstrap(warm_B[:, None])[0])])
+    columns = [words("model"), number(titled(report, report.select_by))]
+    return (Paragraph(text=line(told)), table("Means over the test users with a history.", columns, rows))
+
+
+def interval_figure(
+    title: str,
+    axis: str,
+    estimates: dict[str, Estimate],
+    best: str = "",
+    *,
+    decimals: int = 4,
+    reference: float | None = None,
+) -> Figures:
+    """A chart of labelled means with their intervals: one of them in strong type, all against a reference, if told."""
+    intervals = tuple(
+        Interval(label=label, value=one.mean, low=one.low, high=one.high, is_strong=label == best)
+        for label, one in estimates.items()
+    )
+    summary = "; ".join(f"{label} {interval(one, decimals)}" for label, one in estimates.items()) + "."
+    chart = IntervalChart(axis=axis, intervals=intervals, decimals=decimals, reference=reference)
+    return Figures(figures=(Figure(title=title, summary=summary, chart=chart),))

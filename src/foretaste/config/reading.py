@@ -29,6 +29,18 @@ def load_config(path: Path, config_class: type[Config], overrides: Sequence[str]
     return check(values, config_class, where=str(path))
 
 
+def config_of(overrides: Sequence[str], config_class: type[Config]) -> Config:
+    """A config without a file: its defaults, with `section.key=value` overrides laid over them.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    values: dict[str, Any] = {}
+    for override in overrides:
+        _lay_over(values, override)
+    return check(values, config_class, where="--set")
+
+
 def check(values: Mapping[str, Any], config_class: type[Config], where: str) -> Config:
     """Values as a config.
 

@@ -57,6 +57,18 @@ USER_COLUMNS: tuple[Column, ...] = (
 )
 """A row is a user; every other column is an attribute."""
 
+PART_COLUMN = Column(PART, pl.String)
+"""Joins the columns of interactions where a user says that their file holds a split."""
+
+RANK = "rank"
+SCORE = "score"
+RECOMMENDATION_COLUMNS: tuple[Column, ...] = (
+    *INTERACTION_COLUMNS[:2],
+    Column(RANK, pl.Float64, also_called=("position", "place")),
+    Column(SCORE, pl.Float64, also_called=("prediction", "predicted", "estimate", "preference", "value", RATING)),
+)
+"""A row is a slot of a user's list: by `rank`, the lowest first, or else by `score`, the highest first."""
+
 REQUEST_ID = "request_id"
 EVENT_ID = "event_id"
 ENDPOINT = "endpoint"

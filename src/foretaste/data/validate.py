@@ -14,7 +14,7 @@ import polars as pl
 from pydantic import Field
 
 from foretaste.data.raw import Note
-from foretaste.data.schemas import ITEM_ID, RATING, TIMESTAMP, USER_ID
+from foretaste.data.schemas import ITEM_ID, PART, PARTS, RATING, TIMESTAMP, USER_ID
 from foretaste.errors import DataError
 from foretaste.settings import Settings
 
@@ -79,6 +79,8 @@ def is_doubtful(columns: Collection[str], header: Mapping[str, str]) -> pl.Expr:
         doubts.append(~pl.col(RATING).is_finite().fill_null(False))
     if TIMESTAMP in columns:
         doubts.append((pl.col(TIMESTAMP) < 0).fill_null(True))
+    if PART in columns:
+        doubts.append(~pl.col(PART).is_in(PARTS).fill_null(False))
     return pl.any_horizontal(doubts)
 
 
@@ -97,6 +99,8 @@ def event_checks(columns: Collection[str], header: Mapping[str, str]) -> list[Ch
     if TIMESTAMP in columns:
         checks.append(Check("no timestamp, or one that cannot be read", pl.col(TIMESTAMP).is_null()))
         checks.append(Check("a negative timestamp", pl.col(TIMESTAMP) < 0))
+    if PART in columns:
+        checks.append(Check(f"a part other than {', '.join(PARTS)}", ~pl.col(PART).is_in(PARTS).fill_null(False)))
     return checks
 
 

@@ -160,6 +160,38 @@ def evaluate(
     return lists.evaluation(whole, joined, user_B, relevant_UI[user_B], np.concatenate(cold))
 
 
+def evaluate_lists(
+    top: TopK,
+    user_B: IntArray,
+    history: Interactions | None,
+    held_out: Interactions,
+    config: EvaluationConfig | None = None,
+    genres_IG: sparse.csr_array | None = None,
+) -> Evaluation:
+    """Judge lists that are there already, whoever made them.
+
+    AUC is left out, for it needs the scores of all items; without a history, so is what is not a matter of hits alone.
+
+    Args:
+        top: a list for each of `user_B`, at least as long as the largest cut-off.
+        user_B: every user with held-out events, in order.
+        history: what was known of the users when the lists were made; None where nobody can tell.
+        held_out: the events to be foretold, over the same vocabularies.
+        config: what to measure; its candidates are not used.
+        genres_IG: as for `evaluate`.
+    """
+    config = config or EvaluationConfig()
+    relevant_UI = held_out.to_csr()
+    assert np.array_equal(user_B, np.flatnonzero(np.diff(relevant_UI.indptr)))
+    known = [name for name in config.metrics if name != "auc" and (history is not None or name in HIT_METRICS)]
+    config = config.model_copy(update={"candidates": "all", "metrics": tuple(known)})
+    history_UI = (held_out.select(slice(0)) if history is None else history).to_csr()
+    lists = _Lists(config, history_UI, genres_IG)
+    relevant_BI, history_BI = relevant_UI[user_B], history_UI[user_B]
+    found = lists.values(top, relevant_BI, history_BI, history_BI if config.exclude_seen else None, None)
+    return lists.evaluation(top, found, user_B, relevant_BI, np.diff(history_BI.indptr) == 0)
+
+
 class _Lists:
     """Judges lists block by block, by what is known of the items."""
 

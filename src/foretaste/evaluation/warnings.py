@@ -75,8 +75,9 @@ def cold_users(train: Interactions, test: Interactions) -> EvaluationWarning | N
         return None
     return EvaluationWarning(
         "cold_users",
-        f"{_share(is_cold_U)} judged users have no history: every model gives them popularity, which hides how far "
-        "apart the models are. Look at the users with a history by themselves in the report, or leave the others out: "
+        f"{_share(is_cold_U)} judged users have no history: nothing is known of them, and our models give them all "
+        "the same popular list, which hides how far apart the models are. Look at the users with a history by "
+        "themselves in the report, or leave the others out: "
         "--set split.drop_unknown=true",
     )
 

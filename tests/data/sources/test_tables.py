@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from foretaste.data.sources import read_source
-from foretaste.data.sources.tables import TablesConfig
+from foretaste.data.sources.tables import ColumnsConfig, TablesConfig
 from foretaste.data.validate import BadRows
 from foretaste.errors import DataError
 
@@ -77,3 +77,15 @@ def test_frames_outlive_the_call_that_made_them(tmp_path):
 def test_a_misspelt_key_is_refused():
     with pytest.raises(ValidationError, match="seperator"):
         TablesConfig(path="x", seperator=",")
+
+
+def test_a_split_of_ones_own_comes_with_the_rows(tmp_path):
+    path = tmp_path / "events.csv"
+    path.write_text("user,item,part\nu,a,train\nu,b,test\nv,a,valid\nv,c,holdout\n")
+    wanted = TablesConfig(path=path, columns=ColumnsConfig(part="part"))
+    raw = read_source(wanted, BadRows(on_bad_rows="drop", max_bad_share=1))
+    assert raw.interactions.collect().to_native()["part"].to_list() == ["train", "test", "valid"]
+    assert raw.notes[0].reason == "a part other than train, valid, test"
+    # A column that happens to be called so is no split unless the config says it is.
+    plain = read_source(TablesConfig(path=path), BadRows())
+    assert "part" not in plain.interactions.collect_schema().names()

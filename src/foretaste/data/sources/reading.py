@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from foretaste.data.raw import Note
-from foretaste.data.schemas import INTERACTION_COLUMNS, RATING, TIMESTAMP
+from foretaste.data.schemas import INTERACTION_COLUMNS, PART, PART_COLUMN, RATING, TIMESTAMP
 from foretaste.data.sources.columns import match_columns
 from foretaste.data.sources.delimited import Encoding, open_delimited
 from foretaste.data.sources.json_lines import open_json_lines
@@ -119,7 +119,8 @@ class _Layout:
 
 
 def _layout(table: Table, mapping: Mapping[str, str | int] | None) -> _Layout:
-    columns = match_columns(table, INTERACTION_COLUMNS, mapping)
+    wanted = (*INTERACTION_COLUMNS, PART_COLUMN) if PART in (mapping or {}) else INTERACTION_COLUMNS
+    columns = match_columns(table, wanted, mapping)
     types: dict[str, pl.DataType] = {}
     if RATING in columns:
         types[columns[RATING]] = pl.Float32()

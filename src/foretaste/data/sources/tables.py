@@ -32,6 +32,8 @@ class ColumnsConfig(Settings):
     """How much they liked it, as a number."""
     timestamp: str | int | None = None
     """When: seconds, milliseconds or ISO dates, UTC."""
+    part: str | int | None = None
+    """Which part of a split of your own: train, valid or test, for `split.method: given`. None: there is none."""
 
 
 class TablesConfig(Settings):

@@ -28,6 +28,7 @@ from foretaste.artifacts.manifest import (
     library_versions,
 )
 from foretaste.artifacts.mapped import map_npy, map_safetensors
+from foretaste.artifacts.segments import SEGMENTS_FILE, Segments
 from foretaste.data.interactions import Dataset
 from foretaste.data.raw import SourceInfo
 from foretaste.data.schemas import ITEM_ID, USER_ID
@@ -80,6 +81,8 @@ class BundleContents:
     run_id: str = ""
     experiment: dict[str, Any] = field(default_factory=dict)
     """The resolved experiment config."""
+    segments: Segments | None = None
+    """What is popular among users of one kind; None where nothing is known of users."""
 
     @classmethod
     def of(
@@ -113,6 +116,7 @@ class BundleContents:
             metrics=metrics or {},
             run_id=run_id,
             experiment=experiment or {},
+            segments=Segments.of(dataset),
         )
 
 
@@ -129,6 +133,8 @@ class Bundle:
     """Row i describes item i; has `item_id` and `popularity`."""
     history: History
     """What the model was trained on."""
+    segments: Segments | None = None
+    """What is popular among users of one kind; None where nothing is known of users."""
 
     @classmethod
     def open(cls, folder: Path, *, verify: bool = True) -> Self:
@@ -154,6 +160,7 @@ class Bundle:
                 items=_read_vocabulary(folder / _ITEMS_FILE, ITEM_ID),
                 catalogue=pl.read_parquet(folder / _CATALOGUE_FILE),
                 history=read_history(folder, (manifest.num_users, manifest.num_items), verify=verify),
+                segments=Segments.read(folder, manifest.num_items) if SEGMENTS_FILE in manifest.files else None,
             )
         except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
             raise ArtifactError(f"{folder}: cannot be read, {error}. {REMEDY}") from error
@@ -277,6 +284,8 @@ def _write_files(folder: Path, contents: BundleContents) -> None:
         index = pl.Series("index", np.arange(len(vocabulary), dtype=np.int32))
         pl.DataFrame([vocabulary.ids.alias(column), index]).write_parquet(folder / file)
     contents.catalogue.write_parquet(folder / _CATALOGUE_FILE)
+    if contents.segments is not None:
+        contents.segments.write(folder)
 
 
 def _read_vocabulary(path: Path, column: str) -> Vocabulary:

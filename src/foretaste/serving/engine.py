@@ -11,6 +11,7 @@ import numpy as np
 
 from foretaste.arrays import UNKNOWN, BoolArray, FloatArray, IntArray
 from foretaste.artifacts.bundle import Bundle, Clock, utc_now
+from foretaste.artifacts.segments import Segment
 from foretaste.errors import RequestError, UnknownItemError
 from foretaste.models.explain import contributions
 from foretaste.models.protocol import Embedder, Query
@@ -32,6 +33,7 @@ from foretaste.serving.audience import Asker, Audience, history_row
 from foretaste.serving.cards import ItemCards
 from foretaste.serving.filters import CatalogueFilters, Filters
 from foretaste.serving.rankings import ByScores, ByVector, Ranking
+from foretaste.serving.segment_popularity import segment_popularity
 from foretaste.serving.slate_settings import SlateConfig
 
 __all__ = [
@@ -101,7 +103,8 @@ class Engine:
         if request.exclude_seen:
             eligible_I[asker.item_H] = False
         is_known = len(asker.item_H) > 0
-        ranking = self._ranking(asker) if is_known else ByScores(self.bundle.popularity_I, self.bundle.popularity_I)
+        segments = [] if is_known else self._segments(request)
+        ranking = self._ranking(asker) if is_known else self._popularity_among(segments)
         policy = request.policy or self._arrangement.config.policy
         arranged = self._arrangement.arrange(ranking, request.k, eligible_I, policy, request.seed)
         is_fallback = not is_known or asker.num_seeds > 0
@@ -110,7 +113,7 @@ class Engine:
             self._items(arranged, "model" if is_known else "popularity"),
             self.model_version,
             is_fallback,
-            self._fallback_reason(request, asker) if is_fallback else None,
+            self._fallback_reason(request, asker, segments) if is_fallback else None,
             policy.label,
         )
 
@@ -215,6 +218,13 @@ class Engine:
         self.similar(first_item)
         self.explain(first_item, history=[first_item])
 
+    def _segments(self, request: RecommendRequest) -> list[Segment]:
+        return self.bundle.segments.of_user(request.attributes) if self.bundle.segments else []
+
+    def _popularity_among(self, segments: Sequence[Segment]) -> Ranking:
+        popularity_I = self.bundle.popularity_I
+        return ByScores(segment_popularity(segments, popularity_I) if segments else popularity_I, popularity_I)
+
     def _likeness(self, item: int) -> Ranking:
         """Items ranked by how like they are to one."""
         if self._embedder is None:
@@ -261,7 +271,7 @@ class Engine:
         sources: list[Source] = [source if scored else "popularity" for scored in arranged.is_scored_K.tolist()]
         return Items(self.cards, arranged.item_K, arranged.score_K, arranged.propensity_K, sources)
 
-    def _fallback_reason(self, request: RecommendRequest, asker: Asker) -> str:
+    def _fallback_reason(self, request: RecommendRequest, asker: Asker, segments: Sequence[Segment]) -> str:
         if request.user_id is None:
             who = "nothing is known of the user"
         elif self.bundle.users.index(request.user_id) != UNKNOWN:
@@ -271,7 +281,8 @@ class Engine:
         if asker.num_seeds:
             return f"{who}: by {asker.num_seeds} seed {'item' if asker.num_seeds == 1 else 'items'}"
         unknown_history = " and the bundle holds none of the history's items" if request.history else ""
-        return f"{who}{unknown_history}: popular items"
+        among = f" among {' and '.join(segment.name for segment in segments)}" if segments else " items"
+        return f"{who}{unknown_history}: popular{among}"
 
 
 def _check_k(k: int) -> None:

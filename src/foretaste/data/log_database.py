@@ -16,6 +16,8 @@ from foretaste.errors import ArtifactError, ConfigError
 _WAIT_SECONDS = 10
 """How long a writer waits for another before it gives up."""
 _CONNECT_SECONDS = 5
+_CACHE_KIB = 64 * 1024
+"""Of SQLite: ids come in no order, so the pages of their index are touched at random."""
 _ADVISORY_LOCK = 0x464F5245
 """Held by whoever writes to PostgreSQL, so that `seq` grows in the order of commits. The number only has to be ours."""
 
@@ -113,6 +115,7 @@ class LogDatabase:
     def _set_up_sqlite(self, connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where SQLAlchemy says so, not where the driver guesses
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute(f"PRAGMA synchronous = {'FULL' if self._is_power_safe else 'NORMAL'}")
 
 

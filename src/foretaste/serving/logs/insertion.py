@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from foretaste.data.log_database import Erasures, LogDatabase
 from foretaste.data.log_tables import FEEDBACK as FEEDBACK_TABLE
@@ -36,11 +36,13 @@ from foretaste.serving.logs.rows import FEEDBACK, REGISTRATION, REQUEST
 
 logger = logging.getLogger(__name__)
 
-Row = dict[str, Any]
+Row = tuple[Any, ...]
+_FAULTS_OF_ROWS = (DataError, IntegrityError, TypeError, ValueError, OverflowError)
+"""Errors that tell of a row, not of the database."""
 _RECENT_SECONDS = 3600
 """Feedback can reach the database before the request that it names, but hardly by more."""
 
-_NOT_IN_THE_JOURNAL = {SEQ, REQUEST_KNOWN, NUM_ITEMS, SLOT}
+_FILLED_IN_LATER = {SEQ, SLOT}
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class _Target:
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """As the row has them."""
-        return tuple(column.name for column in self.table.c if column.name not in _NOT_IN_THE_JOURNAL)
+        """Those that an insertion fills."""
+        return tuple(column.name for column in self.table.c if column.name not in _FILLED_IN_LATER)
 
 
 _TARGETS = {
@@ -73,11 +75,7 @@ class Inserter:
     def __init__(self, database: LogDatabase) -> None:
         self._database = database
         self._erasures = Erasures()
-        insert = sqlite.insert if database.is_sqlite else postgresql.insert
-        self._statements = {
-            kind: insert(target.table).on_conflict_do_nothing(index_elements=[target.unique])
-            for kind, target in _TARGETS.items()
-        }
+        self._statements = {kind: _insertion(target, database) for kind, target in _TARGETS.items()}
 
     def insert(self, lines: Sequence[Line], reject: Callable[[Line], None]) -> None:
         """Commit all rows, or none.
@@ -91,9 +89,7 @@ class Inserter:
         """
         try:
             self._insert(lines)
-        except (OperationalError, InterfaceError):
-            raise
-        except (DBAPIError, orjson.JSONDecodeError, KeyError, sa.exc.StatementError):
+        except _FAULTS_OF_ROWS:
             if len(lines) == 1:
                 reject(lines[0])
                 return
@@ -102,42 +98,56 @@ class Inserter:
             self.insert(lines[half:], reject)
 
     def _insert(self, lines: Sequence[Line]) -> None:
-        rows = {
-            kind: [_parameters(body, target) for each, body in lines if each == kind]
-            for kind, target in _TARGETS.items()
-        }
+        rows = {kind: [_row(body, target) for each, body in lines if each == kind] for kind, target in _TARGETS.items()}
         with self._database.writing() as connection:
             self._erasures.refresh(connection)
             for kind, target in _TARGETS.items():
                 kept = self._without_erased(rows[kind], target)
                 if kept:
-                    connection.execute(self._statements[kind], kept)
+                    connection.exec_driver_sql(self._statements[kind], kept)
             if rows[REGISTRATION]:
-                _drop_superseded(connection, {row[USER_ID] for row in rows[REGISTRATION]})
+                user = _TARGETS[REGISTRATION].columns.index(USER_ID)
+                _drop_superseded(connection, {row[user] for row in rows[REGISTRATION]})
             if rows[FEEDBACK] or rows[REQUEST]:
                 _join_requests(connection)
 
     def _without_erased(self, rows: list[Row], target: _Target) -> list[Row]:
         if not len(self._erasures):
             return rows
-        return [row for row in rows if not self._is_erased(row[USER_ID], row[target.acknowledged_at])]
+        user, time_ = target.columns.index(USER_ID), target.columns.index(target.acknowledged_at)
+        return [row for row in rows if not self._is_erased(row[user], row[time_])]
 
     def _is_erased(self, user_id: str | None, acknowledged_at: float) -> bool:
         erased_at = None if user_id is None else self._erasures.erased_at(user_id)
         return erased_at is not None and acknowledged_at <= erased_at
 
 
-def _parameters(body: bytes, target: _Target) -> Row:
+def _insertion(target: _Target, database: LogDatabase) -> str:
+    """SQL that inserts a row given as a tuple, as the driver takes it.
+
+    The driver is called with tuples: by way of SQLAlchemy's parameters a row takes twice the time.
+    """
+    insert = sqlite.insert if database.is_sqlite else postgresql.insert
+    statement = insert(target.table).values({name: sa.bindparam(name) for name in target.columns})
+    dialect: Any = sqlite.dialect if database.is_sqlite else postgresql.dialect
+    compiled = statement.on_conflict_do_nothing(index_elements=[target.unique]).compile(
+        dialect=dialect(paramstyle="qmark" if database.is_sqlite else "format")
+    )
+    assert tuple(compiled.positiontup or ()) == target.columns
+    return str(compiled)
+
+
+def _row(body: bytes, target: _Target) -> Row:
     """A row of the journal as the parameters of its insertion."""
     row = orjson.loads(body)
-    found = {name: row.get(name) for name in target.columns}
     if target.table is REQUESTS:
-        found[NUM_ITEMS] = len(found[RECOMMENDATIONS] or ())
+        row[NUM_ITEMS] = len(row.get(RECOMMENDATIONS) or ())
     for name in target.as_json:
-        found[name] = None if found[name] is None else orjson.dumps(found[name]).decode()
+        value = row.get(name)
+        row[name] = None if value is None else orjson.dumps(value).decode()
     if target.table is FEEDBACK_TABLE:
-        found[REQUEST_KNOWN] = None if found[REQUEST_ID] is None else False
-    return found
+        row[REQUEST_KNOWN] = None if row.get(REQUEST_ID) is None else False
+    return tuple([row.get(name) for name in target.columns])
 
 
 def _drop_superseded(connection: sa.Connection, user_ids: Collection[str]) -> None:

@@ -21,10 +21,10 @@ def test_lifts_by_hand():
     # 200 events; the segment has 50, a quarter. Of item 0 it has its share; of item 1 more; of item 2 nothing.
     popularity_I = np.array([100, 50, 50], dtype=np.float32)
     one = segment([0, 1], [25, 25])
-    assert lift(one, popularity_I) == pytest.approx([1, 150 / 100, 50 / 100])
-    assert segment_popularity([one, one], popularity_I) == pytest.approx([100, 50 * 2.25, 50 * 0.25])
+    assert lift(one, popularity_I) == pytest.approx([1, 110 / 60, 10 / 60])
+    assert segment_popularity([one, one], popularity_I) == pytest.approx([100, 50 * (11 / 6) ** 2, 50 / 36])
     cut = segment([0, 1], [25, 25], complete=False)
-    assert lift(cut, popularity_I) == pytest.approx([1, 1.5, 1]), "nothing is known of what was cut off"
+    assert lift(cut, popularity_I) == pytest.approx([1, 11 / 6, 1]), "nothing is known of what was cut off"
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 from foretaste.arrays import DoubleArray, FloatArray
 from foretaste.artifacts.segments import Segment
 
-_PRIOR_EVENTS = 50.0
+_PRIOR_EVENTS = 10.0
 """Events that an item is taken to have beside its own, met by all kinds of users alike."""
 
 
@@ -15,7 +15,7 @@ def lift(segment: Segment, popularity_I: FloatArray) -> DoubleArray:
     """lift_I: how many times as often as others, by its events, the users of a segment meet each item.
 
     With n events of an item, c of them in the segment, and e the segment's share of all events, it is
-    (c / e + 50) / (n + 50): 1 for an item that all kinds of users meet alike, and near 1 for one of few events.
+    (c / e + 10) / (n + 10): 1 for an item that all kinds of users meet alike, and near 1 for one of few events.
     """
     total = float(popularity_I.sum(dtype=np.float64))
     share = segment.num_events / total if total > 0 else 1.0

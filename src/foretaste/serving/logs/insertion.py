@@ -14,11 +14,13 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from foretaste.data.log_database import Erasures, LogDatabase
 from foretaste.data.log_tables import FEEDBACK as FEEDBACK_TABLE
-from foretaste.data.log_tables import FROM_REQUEST, REGISTRATIONS, REQUEST_KNOWN, REQUESTS, SEQ
+from foretaste.data.log_tables import FROM_REQUEST, REGISTRATIONS, REQUEST_KNOWN, REQUESTS, SEQ, latency_bucket
 from foretaste.data.schemas import (
     ASKED,
     ATTRIBUTES,
     EVENT_ID,
+    LATENCY_BUCKET,
+    LATENCY_MS,
     NUM_ITEMS,
     PROPENSITIES,
     RECEIVED_AT,
@@ -33,6 +35,7 @@ from foretaste.data.schemas import (
 )
 from foretaste.serving.logs.journal import Line
 from foretaste.serving.logs.rows import FEEDBACK, REGISTRATION, REQUEST
+from foretaste.serving.logs.traffic import count_traffic
 
 logger = logging.getLogger(__name__)
 
@@ -110,6 +113,8 @@ class Inserter:
                 _drop_superseded(connection, {row[user] for row in rows[REGISTRATION]})
             if rows[FEEDBACK] or rows[REQUEST]:
                 _join_requests(connection)
+            if rows[REQUEST]:
+                count_traffic(connection)
 
     def _without_erased(self, rows: list[Row], target: _Target) -> list[Row]:
         if not len(self._erasures):
@@ -142,6 +147,7 @@ def _row(body: bytes, target: _Target) -> Row:
     row = orjson.loads(body)
     if target.table is REQUESTS:
         row[NUM_ITEMS] = len(row.get(RECOMMENDATIONS) or ())
+        row[LATENCY_BUCKET] = None if row.get(LATENCY_MS) is None else latency_bucket(row[LATENCY_MS])
     for name in target.as_json:
         value = row.get(name)
         row[name] = None if value is None else orjson.dumps(value).decode()

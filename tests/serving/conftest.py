@@ -158,7 +158,8 @@ def make_service(quiet_store, tmp_path):
     def made(**config):
         security = {"keys": str(tmp_path / "keys.json"), **config.pop("security", {})}
         hot_swap = {"poll_seconds": None, **config.pop("hot_swap", {})}
-        defaults = {"store": quiet_store.root, "access_log": False}
+        log = {"url": f"sqlite:///{tmp_path}/log.db", "journal_dir": str(tmp_path / "journal")}
+        defaults = {"log": log, "store": quiet_store.root, "access_log": False}
         return open_service(ServingConfig(**{**defaults, **config, "security": security, "hot_swap": hot_swap}))
 
     return made

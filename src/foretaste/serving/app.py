@@ -1,5 +1,6 @@
 """The service behind HTTP: the layers that a request passes, from the outside in."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,6 +16,7 @@ from foretaste.serving.observing import Observing
 from foretaste.serving.problems import add_problem_handlers
 from foretaste.serving.routes.administering import add_administering
 from foretaste.serving.routes.calls import Calls
+from foretaste.serving.routes.listening import add_listening
 from foretaste.serving.routes.probing import add_probing
 from foretaste.serving.routes.recommending import add_recommending
 from foretaste.serving.security.door import Door
@@ -30,10 +32,12 @@ def create_app(service: Service) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(service.logs.start)
         tasks = background.start(service)
         yield
         for task in tasks:
             task.cancel()
+        await asyncio.to_thread(service.logs.stop)
 
     api = FastAPI(
         title="foretaste",
@@ -45,7 +49,7 @@ def create_app(service: Service) -> ASGIApp:
     add_problem_handlers(api)
     direct = DirectCalls(api, service.config.limits)
     calls = Calls(api, direct)
-    for add in (add_recommending, add_probing, add_administering):
+    for add in (add_recommending, add_listening, add_probing, add_administering):
         add(calls, service)
     describe(api, service)
     layers: ASGIApp = Door(direct, service.guard)

@@ -33,9 +33,15 @@ async def leave_figures(service: Service) -> None:
 
 def figures_of(service: Service) -> dict[str, object]:
     """The figures of this worker now."""
-    gate = service.gate
-    gauges = {"waiting": gate.num_waiting, "model_problems": len(service.models.current.problems)}
+    gate, logs = service.gate, service.logs.status()
+    gauges: dict[str, float] = {"waiting": gate.num_waiting, "model_problems": len(service.models.current.problems)}
+    gauges["journal_bytes"] = logs.journal_bytes
     counters = {
+        "logged_requests": logs.requests_appended,
+        "unlogged_requests": logs.requests_dropped,
+        "feedback_taken": logs.feedback_taken,
+        "feedback_refused": logs.feedback_refused,
+        "log_rows_rejected": logs.rows_rejected,
         "refused_queue": gate.num_refused,
         "refused_deadline": gate.num_expired,
         "log_lines_lost": service.log.num_lost,

@@ -79,6 +79,7 @@ def _put_examples(paths: dict[str, Any], engine: Engine) -> None:
 def request_examples(engine: Engine) -> Mapping[str, Mapping[str, Any]]:
     """Path → name → body of a request that this engine can answer."""
     first = engine.popular(1).items[0]
+    event = {"kind": "click", "item_id": first.item_id, "user_id": "somebody-new", "event_id": "made-up-by-the-sender"}
     genres = list(first.attributes.get(GENRES) or ())[:1]
     noun_key = noun_id(engine.item_noun)
     somebody = {"user_id": "somebody-new", "k": 5}
@@ -94,5 +95,7 @@ def request_examples(engine: Engine) -> Mapping[str, Mapping[str, Any]]:
             "by item_id": {"item_id": first.item_id, "k": 5},
             f"by {noun_key}": {noun_key: first.item_id, "k": 5},
         },
+        "/feedback": {"a click": {"events": [event]}},
+        "/users": {"with attributes": {"user_id": "somebody-new", "attributes": {"country": "NO"}}},
         "/explain": {"by a history": {"item_id": first.item_id, "history": [engine.popular(2).items[-1].item_id]}},
     }

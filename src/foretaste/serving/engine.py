@@ -175,6 +175,10 @@ class Engine:
         ]
         return Explanation(user_id, item_id, self.cards.title(item), score, because, self.model_version)
 
+    def knows(self, user_id: str) -> bool:
+        """Whether the model was trained with the user."""
+        return self.bundle.users.index(user_id) != UNKNOWN
+
     def item(self, item_id: str) -> dict[str, Any]:
         """What the catalogue knows of an item.
 

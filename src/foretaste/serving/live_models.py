@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -31,6 +33,19 @@ class Served:
     variant: str
     engine: Engine
     share: float
+
+    @cached_property
+    def trained_until(self) -> float | None:
+        """The last moment that the model knows of, UTC seconds; None where its data had no times."""
+        window = self.engine.bundle.manifest.training_window
+        return datetime.fromisoformat(window.last).timestamp() if window else None
+
+    @cached_property
+    def min_rating(self) -> float | None:
+        """The rating from which the model's training took an item for liked; None where it took all."""
+        prepared = self.engine.bundle.manifest.experiment.get("prepare") or {}
+        rating = prepared.get("min_rating")
+        return None if rating is None else float(rating)
 
 
 @dataclass(frozen=True, eq=False)

@@ -128,6 +128,12 @@ _HELP = {
     "refused_deadline": "Requests refused because they had waited for too long.",
     "waiting": "Requests that wait for their turn.",
     "model_problems": "Bundles that should answer and cannot; /ready says why.",
+    "journal_bytes": "Written down, and not yet in the log's database.",
+    "logged_requests": "Requests in the request log.",
+    "unlogged_requests": "Requests answered without a row in the request log, as the journal was full.",
+    "feedback_taken": "Events of feedback that were acknowledged.",
+    "feedback_refused": "Events of feedback that were refused, as the journal was full.",
+    "log_rows_rejected": "Rows that the log's database would not take.",
     "log_lines_lost": "Lines of the log that could not be written.",
 }
 

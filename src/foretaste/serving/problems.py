@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from foretaste.errors import ArtifactError, ForetasteError, RequestError, UnknownItemError
+from foretaste.errors import ArtifactError, ForetasteError, LogFullError, RequestError, UnknownItemError
 from foretaste.serving.admission import RETRY_AFTER_SECONDS, OverloadedError
 from foretaste.serving.exchange import Exchange, exchange_of
 from foretaste.serving.schemas import Problem
@@ -60,6 +60,7 @@ class Told:
 
 _KINDS: Mapping[type[ForetasteError], tuple[HTTPStatus, str, str]] = {
     OverloadedError: (HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "Too much to do"),
+    LogFullError: (HTTPStatus.SERVICE_UNAVAILABLE, "log-full", "Cannot be written down"),
     RateLimitedError: (HTTPStatus.TOO_MANY_REQUESTS, "rate-limited", "Asked too often"),
     UnauthorizedError: (HTTPStatus.UNAUTHORIZED, "unauthorized", "Key or token needed"),
     ForbiddenError: (HTTPStatus.FORBIDDEN, "forbidden", "Not allowed"),
@@ -124,7 +125,7 @@ def _invalid(error: ValidationError | RequestValidationError) -> Told:
 
 def _headers(error: ForetasteError) -> dict[str, str]:
     match error:
-        case OverloadedError():
+        case OverloadedError() | LogFullError():
             return {"Retry-After": str(RETRY_AFTER_SECONDS)}
         case RateLimitedError():
             return {"Retry-After": str(math.ceil(error.retry_after_seconds))}

@@ -4,11 +4,11 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 
-from foretaste.serving.engine import RecommendRequest
 from foretaste.serving.rendering import noun_id
 
 MAX_K = 1000
 MAX_BATCH = 100
+MAX_EVENTS = 1000
 _MAX_TEXT = 256
 _MAX_VALUES = 1000
 
@@ -74,20 +74,6 @@ class RecommendBody(_Body):
     """Items that somebody likes of whom no history is known."""
     attributes: AttributesBody = {}
 
-    def to_request(self, user_id: str | None) -> RecommendRequest:
-        """As the engine takes it, for this user."""
-        return RecommendRequest(
-            user_id=user_id,
-            k=self.k,
-            exclude_seen=self.exclude_seen,
-            filters=self.filters,
-            include=self.include,
-            exclude=self.exclude,
-            history=self.history,
-            seeds=self.seeds,
-            attributes=self.attributes,
-        )
-
 
 class BatchBody(_Body):
     """Several requests at once."""
@@ -115,6 +101,32 @@ class ExplainBody(_Body):
     """How many items of the history to name, at most."""
 
 
+class EventBody(_Body):
+    """What somebody did with an item."""
+
+    kind: Literal["click", "rating", "purchase", "skip"]
+    """`skip`: shown and passed over; the item is not shown again."""
+    item_id: Id
+    user_id: Id | None = None
+    """Null for somebody without an id; a token says itself who."""
+    request_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
+    """Of the answer in which the item was shown."""
+    event_id: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """Chosen by the sender: an event that comes again with the same id counts once. Null: one is made up."""
+    value: Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)] | None = None
+    """The rating, for which it is needed; the price of a purchase, where known."""
+    timestamp: Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)] | None = None
+    """When it happened, UTC seconds; null for now."""
+
+
+class UserBody(_Body):
+    """A user that the training never saw."""
+
+    user_id: Id | None = None
+    """May be left out with a token, which says itself who."""
+    attributes: AttributesBody = {}
+
+
 Body = TypeVar("Body", bound=_Body)
 
 
@@ -126,6 +138,18 @@ def named_for(body: type[Body], item_noun: str) -> type[Body]:
         __base__=body,
         __doc__=body.__doc__,
         item_id=(Id, Field(validation_alias=names, description=f"Also accepted as `{noun_id(item_noun)}`.")),
+    )
+
+
+def feedback_body(item_noun: str) -> type[BaseModel]:
+    """Several events, in which `item_id` may also be called by the noun of the data."""
+    event = named_for(EventBody, item_noun)
+    events: Any = Annotated[list[event], Field(min_length=1, max_length=MAX_EVENTS)]  # type: ignore[valid-type]
+    return create_model(
+        "FeedbackBody",
+        __base__=_Body,
+        __doc__="What people did, several events at once.",
+        events=(events, ...),
     )
 
 
@@ -239,6 +263,24 @@ class ExplainAnswer(_Answer):
     score: float
     because: list[ReasonAnswer]
     model_version: str
+    request_id: str
+
+
+class FeedbackAnswer(_Answer):
+    """The events are written down and count from now on."""
+
+    event_ids: list[str]
+    """In the order of the request."""
+    request_id: str
+
+
+class UserAnswer(_Answer):
+    """The user is registered; whatever was registered of them before is replaced."""
+
+    user_id: str
+    attributes: dict[str, Any]
+    registered_at: float
+    """UTC seconds."""
     request_id: str
 
 

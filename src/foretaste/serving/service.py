@@ -9,6 +9,7 @@ from foretaste.serving.engine import Engine
 from foretaste.serving.exchange import Exchange
 from foretaste.serving.json_log import JsonLog
 from foretaste.serving.live_models import LiveModels, Loaded, Served
+from foretaste.serving.logs.service import ServiceLogs
 from foretaste.serving.metrics import Metrics, SharedFigures
 from foretaste.serving.security.guard import Guard, check_exposure
 from foretaste.serving.security.key_stores import KeyStore, key_store
@@ -30,17 +31,25 @@ class Service:
     gate: Gate
     metrics: Metrics
     log: JsonLog
+    logs: ServiceLogs
     worker: int = 0
     others: SharedFigures | None = None
     """Figures of the other workers; None where there is one alone."""
     is_draining: bool = field(default=False)
     """True once the service is asked to stop: `/ready` then says no."""
 
-    def serves(self, exchange: Exchange, user_id: str | None) -> Engine:
-        """The engine that answers a user now; the exchange learns which."""
-        served: Served = self.models.current.choose(user_id)
+    def serves(self, exchange: Exchange, user_id: str | None) -> Served:
+        """What answers a user now; the exchange learns it."""
+        served = self.models.current.choose(user_id)
         exchange.model_version, exchange.variant = served.engine.model_version, served.variant
-        return served.engine
+        return served
+
+    def problems(self) -> dict[str, str]:
+        """What is amiss although the service answers: by variant, and of the log's database under `log`."""
+        found = dict(self.models.current.problems)
+        if problem := self.logs.status().database_problem:
+            found["log"] = f"{problem} Rows wait in the journal."
+        return found
 
 
 def check_config(config: ServingConfig) -> None:
@@ -87,6 +96,13 @@ def open_service(config: ServingConfig, worker: int = 0, shared: Path | None = N
         gate=Gate(config.limits.queue, config.limits.deadline_ms / 1000),
         metrics=metrics,
         log=log,
+        logs=ServiceLogs(config.log, since=_oldest(models.current)),
         worker=worker,
         others=SharedFigures(shared, worker) if shared else None,
     )
+
+
+def _oldest(loaded: Loaded) -> float | None:
+    """The last moment that all models know of; None where one knows of no times."""
+    times = [each.trained_until for each in loaded.served]
+    return None if None in times else min(time for time in times if time is not None)

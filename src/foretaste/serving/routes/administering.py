@@ -38,7 +38,7 @@ def add_administering(calls: Calls, service: Service) -> None:
                 for each in loaded.served
             ],
             "production": models.store.production_id(),
-            "problems": loaded.problems,
+            "problems": service.problems(),
             "worker": service.worker,
             "request_id": exchange.request_id,
         }

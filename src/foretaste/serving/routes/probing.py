@@ -20,7 +20,7 @@ def add_probing(calls: Calls, service: Service) -> None:
 
     async def health(exchange: CurrentExchange) -> Response:
         """What is served, and since when."""
-        told = asdict(service.serves(exchange, None).health())
+        told = asdict(service.serves(exchange, None).engine.health())
         return calls.json(orjson.dumps({**told, "request_id": exchange.request_id}))
 
     async def live() -> Response:
@@ -37,7 +37,7 @@ def add_probing(calls: Calls, service: Service) -> None:
         told = {
             "status": "draining" if service.is_draining else "ready",
             "model_version": loaded.default.engine.model_version,
-            "problems": loaded.problems,
+            "problems": service.problems(),
         }
         return calls.json(orjson.dumps(told), 503 if service.is_draining else 200)
 

@@ -6,14 +6,18 @@ and back.
 
 import secrets
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Body, Path, Query, Response
 
 from foretaste.data.schemas import GENRES
 from foretaste.serving import encoding, schemas
+from foretaste.serving.engine import RecommendRequest
 from foretaste.serving.exchange import Exchange
+from foretaste.serving.live_models import Served
+from foretaste.serving.logs.service import ServiceLogs
 from foretaste.serving.problems import documented
+from foretaste.serving.recording import record
 from foretaste.serving.routes.calls import Calls, CurrentExchange
 from foretaste.serving.service import Service
 
@@ -26,13 +30,24 @@ def add_recommending(calls: Calls, service: Service) -> None:
     noun = service.models.current.default.engine.item_noun
     similar_body = schemas.named_for(schemas.SimilarBody, noun)
     explain_body = schemas.named_for(schemas.ExplainBody, noun)
-    gate = service.gate
+    gate, logs = service.gate, service.logs
+    experiment = service.config.experiment.name if service.config.experiment else None
 
     async def answered(exchange: Exchange, body: schemas.RecommendBody, request_id: str) -> bytes:
         user_id = exchange.acting_as(body.user_id)
         async with gate.turn(exchange.started):
-            engine = service.serves(exchange, user_id)
-            answer = engine.recommend(body.to_request(user_id))
+            served = service.serves(exchange, user_id)
+            user_known = None if user_id is None else served.engine.knows(user_id)
+            answer = served.engine.recommend(_request(logs, served, body, user_id, user_known))
+            record(
+                logs.requests,
+                exchange,
+                answer,
+                request_id=request_id,
+                experiment=experiment,
+                user_known=user_known,
+                asked=_asked(body),
+            )
             return encoding.recommendations(answer, request_id, exchange.variant)
 
     async def recommend(exchange: CurrentExchange, body: Annotated[schemas.RecommendBody, Body()]) -> bytes:
@@ -48,8 +63,8 @@ def add_recommending(calls: Calls, service: Service) -> None:
         """The items most like one."""
         asked: schemas.SimilarBody = body
         async with gate.turn(exchange.started):
-            engine = service.serves(exchange, None)
-            answer = engine.similar(asked.item_id, asked.k, asked.filters)
+            answer = service.serves(exchange, None).engine.similar(asked.item_id, asked.k, asked.filters)
+            record(logs.requests, exchange, answer, asked={"item_id": asked.item_id, **_asked(asked)})
             return encoding.similar(answer, exchange.request_id, noun)
 
     async def explain(exchange: CurrentExchange, body: Annotated[explain_body, Body()]) -> bytes:  # type: ignore[valid-type]
@@ -57,8 +72,10 @@ def add_recommending(calls: Calls, service: Service) -> None:
         asked: schemas.ExplainBody = body
         user_id = exchange.acting_as(asked.user_id)
         async with gate.turn(exchange.started):
-            engine = service.serves(exchange, user_id)
-            answer = engine.explain(asked.item_id, user_id, asked.history, asked.limit)
+            served = service.serves(exchange, user_id)
+            recent = logs.recent.history(user_id, served.trained_until, served.min_rating)
+            history = [*asked.history, *recent.liked]
+            answer = served.engine.explain(asked.item_id, user_id, history, asked.limit)
             return encoding.explanation(answer, exchange.request_id, noun)
 
     async def popular(
@@ -70,12 +87,13 @@ def add_recommending(calls: Calls, service: Service) -> None:
     ) -> Response:
         """The items with the most events in the training data."""
         async with gate.turn(exchange.started):
-            answer = service.serves(exchange, None).popular(k, {GENRES: genre})
+            answer = service.serves(exchange, None).engine.popular(k, {GENRES: genre})
+            record(logs.requests, exchange, answer, asked={"k": k, "filters": {GENRES: genre}})
             return calls.json(encoding.popular(answer, exchange.request_id))
 
     async def item(exchange: CurrentExchange, item_id: Annotated[schemas.Id, Path()]) -> Response:
         """What the catalogue knows of an item."""
-        engine = service.serves(exchange, None)
+        engine = service.serves(exchange, None).engine
         return calls.json(encoding.item(engine.item(item_id), engine.model_version, exchange.request_id, noun))
 
     calls.post("/recommend", recommend, schemas.RecommendAnswer, _TAG)
@@ -84,3 +102,36 @@ def add_recommending(calls: Calls, service: Service) -> None:
     calls.post("/explain", explain, schemas.ExplainAnswer, _TAG, _NOT_FOUND)
     calls.get("/popular", popular, schemas.PopularAnswer, _TAG)
     calls.get("/items/{item_id}", item, schemas.ItemDetails, _TAG, _NOT_FOUND)
+
+
+def _request(
+    logs: ServiceLogs, served: Served, body: schemas.RecommendBody, user_id: str | None, user_known: bool | None
+) -> RecommendRequest:
+    """What the engine is asked, with all that came to be known of the user since the training."""
+    recent = logs.recent.history(user_id, served.trained_until, served.min_rating)
+    liked = set(recent.liked)
+    attributes: Any = body.attributes
+    if user_id is not None and not (user_known or attributes or liked or body.history):
+        attributes = logs.users.attributes(user_id) or {}
+    return RecommendRequest(
+        user_id=user_id,
+        k=body.k,
+        exclude_seen=body.exclude_seen,
+        filters=body.filters,
+        include=body.include,
+        exclude=body.exclude,
+        history=[*body.history, *recent.liked],
+        dismissed=[item for item in recent.seen if item not in liked],
+        seeds=body.seeds,
+        attributes=attributes,
+    )
+
+
+def _asked(body: schemas.RecommendBody | schemas.SimilarBody) -> dict[str, Any]:
+    """What the log tells of a request beside the user."""
+    asked: dict[str, Any] = {"k": body.k}
+    if body.filters:
+        asked["filters"] = body.filters
+    if isinstance(body, schemas.RecommendBody) and not body.exclude_seen:
+        asked["exclude_seen"] = False
+    return asked

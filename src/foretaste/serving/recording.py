@@ -1,0 +1,54 @@
+"""From an answer to its row in the request log."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from foretaste.serving.answers import PopularItems, Recommendations, SimilarItems
+from foretaste.serving.exchange import Exchange
+from foretaste.serving.logs.request_log import RequestLog
+from foretaste.serving.logs.rows import RequestRow
+
+_OK = 200
+
+
+def record(
+    log: RequestLog,
+    exchange: Exchange,
+    answer: Recommendations | SimilarItems | PopularItems,
+    *,
+    request_id: str | None = None,
+    experiment: str | None = None,
+    user_known: bool | None = None,
+    asked: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a row before the answer leaves. Where the journal is full the answer leaves without one, and is counted.
+
+    Args:
+        log: where to.
+        exchange: which request.
+        answer: what people will see.
+        request_id: where it is not that of the exchange, as within a batch.
+        experiment: name of the experiment that chose the variant.
+        user_known: whether the model was trained on the user; None where nobody was named.
+        asked: what the request named beside the user.
+    """
+    row = RequestRow(
+        request_id=request_id or exchange.request_id,
+        timestamp=time.time(),
+        endpoint=exchange.endpoint,
+        status=_OK,
+        latency_ms=exchange.seconds() * 1000,
+        model_version=answer.model_version,
+        experiment=experiment,
+        variant=exchange.variant,
+        recommendations=answer.items.item_ids,
+        scores=answer.items.scores,
+        propensities=answer.items.propensities,
+        asked=asked,
+    )
+    if isinstance(answer, Recommendations):
+        row.user_id, row.user_known = answer.user_id, user_known
+        row.policy, row.is_fallback = answer.policy, answer.is_fallback
+        row.fallback_reason = answer.fallback_reason
+    log.append(row)

@@ -153,17 +153,12 @@ def _say_where(listener: "socket", model_version: str) -> None:
 
 def _serving_config(path: Path | None, overrides: list[str], options: dict[str, Any]) -> "ServingConfig":
     """The options laid over the file, and the file over the defaults."""
-    from foretaste.config import check, lay_over, load_config
+    from foretaste.config import check, config_of, load_config
     from foretaste.serving.settings import ServingConfig
 
     given = {name: value for name, value in options.items() if value is not None}
-    if path:
-        values = load_config(path, ServingConfig, overrides).resolved()
-    else:
-        values = {}
-        for override in overrides:
-            lay_over(values, override)
-    return check({**values, **given}, ServingConfig, where="options")
+    base = load_config(path, ServingConfig, overrides) if path else config_of(overrides, ServingConfig)
+    return check({**base.resolved(), **given}, ServingConfig, where="options")
 
 
 def _open_engine(store: Path, bundle: str, slate: "SlateConfig | None" = None) -> "Engine":

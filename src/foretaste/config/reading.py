@@ -23,7 +23,7 @@ def load_config(path: Path, config_class: type[Config], overrides: Sequence[str]
     """
     values = _read_yaml(path)
     for override in overrides:
-        lay_over(values, override)
+        _lay_over(values, override)
     if "name" in config_class.model_fields:
         values.setdefault("name", path.stem.lower())
     return check(values, config_class, where=str(path))
@@ -91,7 +91,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def lay_over(values: dict[str, Any], override: str) -> None:
+def _lay_over(values: dict[str, Any], override: str) -> None:
     """Put the value of `section.key=value` into its section.
 
     Raises:

@@ -1,0 +1,206 @@
+"""What /recommend costs over HTTP, beside a bare FastAPI POST: processor time of the server a request, on one core.
+
+    python benchmarks/serving/over_http.py [--items 27000] [--rounds 7] [--requests 2000]
+
+Each contestant is a server process pinned to the same core; requests come from this process, pinned to another, over 8
+connections. The contestants take turns within each round, and each turn is 2,000 requests. k = 10, seen items excluded,
+every fourth request filtered by genre. Time is that of all threads of the server, the log's background work included.
+
+bare              a FastAPI POST with a body of the same model, which it gives back
+recommend         /recommend as it is shipped: keys, ids, metrics, a JSON log line, the request log
+without_ids       /recommend without ids, metrics and log line
+without_log       /recommend without the request log
+"""
+
+import argparse
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+RESULTS = Path(__file__).parents[1] / "results" / "serving_http.json"
+CONTESTANTS = ("bare", "recommend", "without_ids", "without_log")
+CONNECTIONS = 8
+NUM_USERS = 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--items", type=int, default=27_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--requests", type=int, default=2000)
+    parser.add_argument("--serve", nargs=3, metavar=("CONTESTANT", "STORE", "PORT"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        serve(options.serve[0], Path(options.serve[1]), int(options.serve[2]))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        figures = measure(Path(folder), options.items, options.rounds, options.requests)
+    bare = figures["bare"]["median"]
+    told = {
+        "command": f"python benchmarks/serving/over_http.py --items {options.items} --rounds {options.rounds}",
+        "items": options.items,
+        "cores": os.cpu_count(),
+        "microseconds_per_request": figures,
+        "rate_beside_bare": round(bare / figures["recommend"]["median"], 3),
+        "ids_metrics_and_log_line": round(figures["recommend"]["median"] / figures["without_ids"]["median"], 3),
+        "request_log": round(figures["recommend"]["median"] / figures["without_log"]["median"], 3),
+    }
+    for name, each in figures.items():
+        print(f"{name:<12}" + "  ".join(f"{key} {value:>7.1f}" for key, value in each.items()) + "  µs a request")
+    for name in ("rate_beside_bare", "ids_metrics_and_log_line", "request_log"):
+        print(f"{name:<26}{told[name]}")
+    RESULTS.write_text(json.dumps(told, indent=2) + "\n")
+
+
+def measure(folder: Path, num_items: int, rounds: int, num_requests: int) -> dict[str, dict[str, float]]:
+    from engine import contents
+
+    from foretaste.artifacts.store import BundleStore
+
+    BundleStore(folder / "bundles").publish(contents(num_items))
+    cores = sorted(os.sched_getaffinity(0))
+    ports = {name: free_port() for name in CONTESTANTS}
+    servers = {name: start(name, folder, port, cores[0]) for name, port in ports.items()}
+    os.sched_setaffinity(0, {cores[-1]})
+    micros: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
+    try:
+        requests = [request(n) for n in range(200)]
+        for port in ports.values():
+            ask(port, requests, 800)  # warm up
+        for round_ in range(rounds):
+            order = CONTESTANTS[round_ % len(CONTESTANTS) :] + CONTESTANTS[: round_ % len(CONTESTANTS)]
+            for name in order:
+                before = cpu_seconds(servers[name].pid)
+                done = ask(ports[name], requests, num_requests)
+                time.sleep(0.6)  # the log's background work is part of it
+                micros[name].append(1e6 * (cpu_seconds(servers[name].pid) - before) / done)
+    finally:
+        for server in servers.values():
+            server.terminate()
+            server.wait()
+    return {
+        name: {"min": min(each), "median": statistics.median(each), "max": max(each)} for name, each in micros.items()
+    }
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time of all threads of a process, to the nanosecond."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+def request(n: int) -> bytes:
+    filters = {"genres": ["Comedy"]} if n % 4 == 0 else {}
+    body = json.dumps({"user_id": f"u{n * 7 % NUM_USERS}", "k": 10, "exclude_seen": True, "filters": filters}).encode()
+    head = "POST /recommend HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: */*\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def ask(port: int, requests: list[bytes], count: int) -> int:
+    """Send so many requests over the connections, one at a time on each; how many were answered with 200."""
+    connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(CONNECTIONS)]
+    sent = 0
+    while sent < count:
+        for connection in connections:
+            connection.sendall(requests[sent % len(requests)])
+            sent += 1
+        for connection in connections:
+            status = receive(connection)
+            assert status == 200, status
+    for connection in connections:
+        connection.close()
+    return sent
+
+
+def receive(connection: socket.socket) -> int:
+    """Read one answer; its status."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(65536)
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+    while len(body) < length:
+        body += connection.recv(65536)
+    return int(head[9:12])
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def start(name: str, folder: Path, port: int, core: int) -> subprocess.Popen[bytes]:
+    """A server, once it answers."""
+    arguments = [sys.executable, __file__, "--serve", name, str(folder), str(port)]
+    with (folder / f"{name}.log").open("wb") as log:
+        server = subprocess.Popen(arguments, stdout=log, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+    for _ in range(600):
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return server
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"{name} did not start")
+
+
+def serve(name: str, folder: Path, port: int) -> None:
+    from foretaste.serving.processes import one_thread_each
+
+    one_thread_each()
+    if name == "bare":
+        serve_bare(port)
+        return
+    from foretaste.serving.server import listen, run
+    from foretaste.serving.service import open_service
+    from foretaste.serving.settings import ServingConfig
+
+    log = {"url": f"sqlite:///{folder}/{name}.db", "journal_dir": str(folder / f"{name}.journal")}
+    security = {"keys": str(folder / "keys.json")}
+    service = open_service(ServingConfig(store=folder / "bundles", log=log, security=security))
+    if name == "without_log":
+        service.logs.requests.append = lambda row: True  # type: ignore[method-assign]
+    if name == "without_ids":
+        leave_out_observing()
+    run(service, listen("127.0.0.1", port))
+
+
+def leave_out_observing() -> None:
+    """Put in the place of the outermost layer one that only lets the others find an exchange."""
+    from foretaste.serving import app
+    from foretaste.serving.exchange import Exchange, attach
+
+    class Unobserved:
+        def __init__(self, inner, *args, **kwargs):  # type: ignore[no-untyped-def]
+            self._inner, self._exchange = inner, Exchange("POST", "/recommend")
+
+        async def __call__(self, scope, receive, send):  # type: ignore[no-untyped-def]
+            attach(scope, self._exchange)
+            self._exchange.started = time.perf_counter()
+            await self._inner(scope, receive, send)
+
+    app.Observing = Unobserved  # type: ignore[misc, assignment]
+
+
+def serve_bare(port: int) -> None:
+    import uvicorn
+    from fastapi import FastAPI
+
+    from foretaste.serving.schemas import RecommendBody
+
+    bare = FastAPI()
+
+    @bare.post("/recommend")
+    async def recommend(body: RecommendBody) -> RecommendBody:
+        return body
+
+    uvicorn.run(bare, port=port, loop="uvloop", http="httptools", log_level="warning", access_log=False)
+
+
+if __name__ == "__main__":
+    main()

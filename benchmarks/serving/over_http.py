@@ -164,7 +164,7 @@ def serve(name: str, folder: Path, port: int) -> None:
     security = {"keys": str(folder / "keys.json")}
     service = open_service(ServingConfig(store=folder / "bundles", log=log, security=security))
     if name == "without_log":
-        service.logs.requests.append = lambda row: True  # type: ignore[method-assign]
+        service.logs.requests.append = lambda _: True  # type: ignore[method-assign]
     if name == "without_ids":
         leave_out_observing()
     run(service, listen("127.0.0.1", port))
@@ -176,7 +176,7 @@ def leave_out_observing() -> None:
     from foretaste.serving.exchange import Exchange, attach
 
     class Unobserved:
-        def __init__(self, inner, *args, **kwargs):  # type: ignore[no-untyped-def]
+        def __init__(self, inner, *_, **__):  # type: ignore[no-untyped-def]
             self._inner, self._exchange = inner, Exchange("POST", "/recommend")
 
         async def __call__(self, scope, receive, send):  # type: ignore[no-untyped-def]

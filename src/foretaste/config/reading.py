@@ -37,7 +37,7 @@ def config_of(overrides: Sequence[str], config_class: type[Config]) -> Config:
     """
     values: dict[str, Any] = {}
     for override in overrides:
-        lay_over(values, override)
+        _lay_over(values, override)
     return check(values, config_class, where="--set")
 
 

@@ -1,4 +1,5 @@
 import json
+import re
 from contextlib import contextmanager
 
 import numpy as np
@@ -123,6 +124,23 @@ def test_each_epoch_of_a_training_by_gradient_is_told(small_config, tmp_path):
     best = trained["ndcg@10"].arg_max() + 1
     assert again["epoch"].to_list() == list(range(1, best + 1))
     assert again["ndcg@10"].is_null().all()
+
+
+def test_the_models_are_diagnosed_where_the_config_asks(small_config, tmp_path):
+    section = {"neighbor_k": 3, "item_sample_size": 20, "user_sample_size": 30, "top_features": 2, "example_users": 1}
+    result = run(small_config(diagnostics=section), tmp_path / "a", COMMAND)
+    told = {one["label"]: one for one in json.loads((result.folder / "diagnostics.json").read_text())}
+    assert list(told) == ["popularity", "item_knn", "als"]
+    assert told["als"]["cohesion"][0]["num_items"] == 20
+    assert told["als"]["user_norms"]["num_vectors"] == 30
+    assert told["popularity"]["item_norms"] is None
+    report = result.report.read_text()
+    assert "## Diagnostics" in report
+    assert len(re.findall(r"events before, the \d last", report)) == 1
+    assert "the 2 strongest" in result.report_html.read_text()
+    without = run(small_config(diagnostics={"enabled": False}), tmp_path / "b", COMMAND)
+    assert not (without.folder / "diagnostics.json").exists()
+    assert "## Diagnostics" not in without.report.read_text()
 
 
 def test_a_config_gives_the_same_result_twice(small_config, tmp_path, result):

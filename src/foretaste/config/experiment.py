@@ -12,6 +12,7 @@ from foretaste.data.sources import SourceConfig
 from foretaste.data.splits import GlobalTimeSplit, SplitConfig
 from foretaste.data.validate import BadRows
 from foretaste.errors import ConfigError
+from foretaste.evaluation.diagnostics import DiagnosticsConfig
 from foretaste.evaluation.protocol import EvaluationConfig
 from foretaste.models.registry import entry
 from foretaste.models.search_space import check_space
@@ -46,6 +47,7 @@ class ExperimentConfig(Settings):
     models: dict[str, ModelSpec] = Field(min_length=1)
     """Label → hyperparameters; the label is the type of the model unless `type` says otherwise."""
     evaluation: EvaluationConfig = EvaluationConfig()
+    diagnostics: DiagnosticsConfig = DiagnosticsConfig()
     refit: bool = True
     """Train each model again on train and valid before it is tested and published."""
     tune: TuneConfig | None = None

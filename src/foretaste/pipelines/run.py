@@ -15,8 +15,10 @@ from foretaste.artifacts.bundle import BundleContents
 from foretaste.artifacts.manifest import MetricJson, library_versions
 from foretaste.artifacts.store import BundleStore
 from foretaste.config import ExperimentConfig
+from foretaste.data.interactions import Dataset
 from foretaste.data.splits import summarise
 from foretaste.errors import ConfigError
+from foretaste.evaluation.diagnostics import Diagnosis, Examination
 from foretaste.evaluation.protocol import Evaluation, EvaluationConfig
 from foretaste.evaluation.report import Document, ModelResult, ReportInput, compose
 from foretaste.evaluation.warnings import EvaluationWarning, of_figures, of_split
@@ -28,6 +30,7 @@ from foretaste.pipelines.run_record import RESULT_FILE, comparable_protocol, wri
 from foretaste.training.processes import num_processes
 
 CONFIG_FILE = "config.yaml"
+DIAGNOSTICS_FILE = "diagnostics.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +117,7 @@ def run(
     warnings = _warnings(divided, judged, best, config.evaluation.select_by)
 
     dataset = divided.dataset(divided.history)
+    examination, diagnoses = _diagnose(dataset, judged, config, narrator)
     contents = BundleContents.of(
         best.spec.type,
         best.model,
@@ -137,13 +141,15 @@ def run(
         config=config.resolved(),
         versions=library_versions(),
         warnings=warnings,
+        examination=examination,
+        diagnoses=diagnoses,
     )
     store = BundleStore(artifacts / "bundles")
     bundle = store.publish(contents, promote=promote, reason=f"best of run {run_id}")
     result = RunResult(
         run_id, artifacts / "runs" / run_id, bundle.id, divided, judged, best.label, config.evaluation, warnings
     )
-    _write(result, config, compose(report))
+    _write(result, config, compose(report), diagnoses)
     narrator.say("bundle", f"{store.root / bundle.id}{'  → production' if promote else ''}")
     narrator.say("report", str(result.report_html))
     return result
@@ -152,6 +158,20 @@ def run(
 def choose(judged: Sequence[Judged], select_by: str) -> Judged:
     """The model with the highest mean on valid, or on test where there is no valid; the first of equals."""
     return max(judged, key=lambda one: (one.valid or one.test).mean(select_by))
+
+
+def _diagnose(
+    dataset: Dataset, judged: Sequence[Judged], config: ExperimentConfig, narrator: Narrator
+) -> tuple[Examination | None, list[Diagnosis]]:
+    """What the models are like inside; nothing where the config does not ask."""
+    if not config.diagnostics.enabled:
+        return None, []
+    with narrator.progress("diagnose") as progress:
+        examination, diagnoses = Examination(dataset, config.diagnostics), []
+        for done, one in enumerate(judged, 1):
+            diagnoses.append(examination.diagnose(one.label, one.model, one.test))
+            progress(done, len(judged), {})
+    return examination, diagnoses
 
 
 def _warnings(divided: Divided, judged: Sequence[Judged], best: Judged, metric: str) -> list[EvaluationWarning]:
@@ -202,7 +222,7 @@ def _model_json(judged: Judged) -> dict[str, Any]:
     }
 
 
-def _write(result: RunResult, config: ExperimentConfig, report: Document) -> None:
+def _write(result: RunResult, config: ExperimentConfig, report: Document, diagnoses: Sequence[Diagnosis]) -> None:
     """The folder of the run: report, resolved config, figures, and each model's outcome per user and per epoch."""
     root = result.folder.parent
     root.mkdir(parents=True, exist_ok=True)
@@ -212,6 +232,9 @@ def _write(result: RunResult, config: ExperimentConfig, report: Document) -> Non
         (folder / CONFIG_FILE).write_text(resolved, encoding="utf-8")
         line = json.dumps(result.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
         (folder / RESULT_FILE).write_text(line + "\n", encoding="utf-8")
+        if diagnoses:
+            told = json.dumps([asdict(one) for one in diagnoses], indent=2, ensure_ascii=False, allow_nan=False)
+            (folder / DIAGNOSTICS_FILE).write_text(told + "\n", encoding="utf-8")
         test = result.divided.split.test
         for judged in result.judged:
             write_outcome(folder, judged.label, judged.test, test.users, test.items)

@@ -1,5 +1,7 @@
 """All models side by side: the table, the intervals as a chart, and the users with a history alone."""
 
+from collections.abc import Iterator
+
 from foretaste.evaluation.report.contents import ReportInput
 from foretaste.evaluation.report.document import (
     Block,
@@ -40,13 +42,26 @@ def comparison(report: ReportInput) -> Section:
         on_valid = [] if not has_valid else [f"{result.valid.mean(report.select_by):.4f}" if result.valid else ""]
         rows.append([Cell(text=result.label, is_strong=is_best), *figures, *on_valid, f"{result.fit_seconds:.1f}"])
     caption = "Means over users on test, with 95 % bootstrap intervals over users in brackets."
-    chart = interval_figure(
-        f"{title} on test",
-        title,
-        {result.label: result.test.estimates[report.select_by] for result in report.results},
-        report.best,
-    )
-    return Section(title="Comparison", blocks=(chart, table(caption, columns, rows)))
+    blocks = (Figures(figures=tuple(_charts(report, title))), table(caption, columns, rows))
+    return Section(title="Comparison", blocks=blocks)
+
+
+def _charts(report: ReportInput, title: str) -> Iterator[Figure]:
+    """All users; and those with a history alone, where not all or none have one."""
+    estimates = {result.label: result.test.estimates[report.select_by] for result in report.results}
+    yield interval_figure(f"{title} on test, all users", title, estimates, report.best)
+    is_cold_B = report.chosen.test.is_cold_B
+    if is_cold_B.any() and not is_cold_B.all():
+        yield interval_figure(f"{title} on test, users with a history", title, _warm(report), report.best)
+
+
+def _warm(report: ReportInput) -> dict[str, Estimate]:
+    """Of the users with a history alone."""
+    is_warm_B = ~report.chosen.test.is_cold_B
+    return {
+        result.label: bootstrap(result.test.values[report.select_by][is_warm_B][:, None])[0]
+        for result in report.results
+    }
 
 
 def warm_users(report: ReportInput) -> Section:
@@ -68,10 +83,7 @@ def _warm_users(report: ReportInput) -> tuple[Block, ...]:
         f"{int(is_cold_B.sum()):,} of {len(is_cold_B):,} judged users have no history; popularity answers for them "
         f"under every model. The other users alone:"
     )
-    rows: list[list[str | Cell]] = []
-    for result in report.results:
-        warm_B = result.test.values[report.select_by][~is_cold_B]
-        rows.append([result.label, interval_cell(bootstrap(warm_B[:, None])[0])])
+    rows: list[list[str | Cell]] = [[label, interval_cell(estimate)] for label, estimate in _warm(report).items()]
     columns = [words("model"), number(titled(report, report.select_by))]
     return (Paragraph(text=line(told)), table("Means over the test users with a history.", columns, rows))
 
@@ -84,7 +96,7 @@ def interval_figure(
     *,
     decimals: int = 4,
     reference: float | None = None,
-) -> Figures:
+) -> Figure:
     """A chart of labelled means with their intervals: one of them in strong type, all against a reference, if told."""
     intervals = tuple(
         Interval(label=label, value=one.mean, low=one.low, high=one.high, is_strong=label == best)
@@ -92,4 +104,4 @@ def interval_figure(
     )
     summary = "; ".join(f"{label} {interval(one, decimals)}" for label, one in estimates.items()) + "."
     chart = IntervalChart(axis=axis, intervals=intervals, decimals=decimals, reference=reference)
-    return Figures(figures=(Figure(title=title, summary=summary, chart=chart),))
+    return Figure(title=title, summary=summary, chart=chart)

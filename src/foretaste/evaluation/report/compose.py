@@ -5,6 +5,7 @@ from foretaste.evaluation.report.answer import opening
 from foretaste.evaluation.report.beyond import beyond_accuracy
 from foretaste.evaluation.report.comparison import comparison, warm_users
 from foretaste.evaluation.report.contents import ReportInput
+from foretaste.evaluation.report.diagnosis import diagnoses
 from foretaste.evaluation.report.document import Document
 from foretaste.evaluation.report.learning import learning_curves
 from foretaste.evaluation.report.people import people
@@ -23,6 +24,7 @@ def compose(report: ReportInput) -> Document:
             slices(report),
             beyond_accuracy(report),
             people(report),
+            diagnoses(report),
             learning_curves(report),
             protocol(report),
             data(report),

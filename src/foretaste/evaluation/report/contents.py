@@ -9,6 +9,7 @@ import polars as pl
 from foretaste.data.interactions import Dataset, Interactions
 from foretaste.data.prepare import Audit
 from foretaste.data.splits import PartSummary
+from foretaste.evaluation.diagnostics import Diagnosis, Examination
 from foretaste.evaluation.protocol import Evaluation
 from foretaste.evaluation.warnings import EvaluationWarning
 
@@ -50,6 +51,11 @@ class ReportInput:
     versions: dict[str, str]
     warnings: Sequence[EvaluationWarning] = ()
     """What the figures hide; told at the top."""
+
+    examination: Examination | None = None
+    """What was drawn for the diagnoses; None where none were made."""
+    diagnoses: Sequence[Diagnosis] = ()
+    """One for each result."""
 
     @property
     def chosen(self) -> ModelResult:

@@ -86,7 +86,9 @@ def _block(parent: Element, block: Block) -> None:
                 caption = _add(inside, "figcaption")
                 _add(caption, "strong", figure.title)
                 inside.append(draw(figure))
-                _add(inside, "p", figure.summary)
+                # The dots of an interval chart have their values beside them.
+                if figure.chart.kind != "intervals":
+                    _add(inside, "p", figure.summary)
         case Listing():
             _add(SubElement(parent, "pre", {"tabindex": "0"}), "code", block.text.rstrip())
         case Beside():

@@ -2,7 +2,7 @@
 
 from foretaste.evaluation.report.comparison import interval_figure
 from foretaste.evaluation.report.contents import ReportInput
-from foretaste.evaluation.report.document import Block, Cell, Section, Table, number, table, words
+from foretaste.evaluation.report.document import Block, Cell, Figures, Section, Table, number, table, words
 from foretaste.evaluation.report.wording import titled
 
 _CAPTIONS = {
@@ -23,7 +23,7 @@ def slices(report: ReportInput) -> Section:
         f"{title} of {report.best} by group", f"{title}; the line is all users", estimates, reference=overall
     )
     tables = [_table(report, kind) for kind in _CAPTIONS if any(one.of == kind for one in found.values())]
-    blocks: list[Block] = [chart, *tables]
+    blocks: list[Block] = [Figures(figures=(chart,)), *tables]
     return Section(title="Slices", blocks=tuple(blocks))
 
 
@@ -39,7 +39,10 @@ def _table(report: ReportInput, kind: str) -> Table:
     for name, one in report.chosen.test.slices.items():
         if one.of == kind:
             means = [result.test.slices[name].mean(metric) for result in report.results]
-            figures = [Cell(text=f"{mean:.4f}", is_strong=mean == max(means)) for mean in means]
+            highest = max(means)
+            figures = [
+                Cell(text=f"{mean:.4f}", is_strong=mean == highest and means.count(highest) == 1) for mean in means
+            ]
             label = Cell(text=name, detail=one.definition)
             rows.append([label, f"{len(one.user_B):,}", f"{one.num_relevant:,}", *figures])
     return table(_CAPTIONS[kind], columns, rows)

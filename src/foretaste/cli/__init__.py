@@ -13,7 +13,18 @@ import typer
 from foretaste import __version__
 from foretaste.errors import ConfigError, ForetasteError
 
-COMMAND_MODULES = ("experiments", "evaluation", "comparison", "report", "tune", "data", "serving", "bundles", "doctor")
+COMMAND_MODULES = (
+    "experiments",
+    "evaluation",
+    "comparison",
+    "report",
+    "tune",
+    "data",
+    "serving",
+    "bundles",
+    "logs",
+    "doctor",
+)
 """In the order of the help page."""
 
 INTERRUPTED = 130

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError
 
 from foretaste.data.log_tables import ERASURES, METADATA, SCHEMA_VERSION, SETTINGS, user_hash
 from foretaste.errors import ArtifactError, ConfigError
@@ -25,14 +25,20 @@ _ADVISORY_LOCK = 0x464F5245
 class LogDatabase:
     """Connections to one database; nothing is opened before it is used.
 
+    Args:
+        url: `sqlite:///FILE` or `postgresql+psycopg://…`.
+        is_power_safe: a commit in SQLite waits for the disk, as it always does in PostgreSQL.
+        overwrites_deleted: what is deleted in SQLite is overwritten in its file.
+
     Raises:
         ConfigError: the URL is of another kind of database, or its driver is not installed.
     """
 
-    def __init__(self, url: str, *, is_power_safe: bool = False) -> None:
+    def __init__(self, url: str, *, is_power_safe: bool = False, overwrites_deleted: bool = False) -> None:
         self._url = _checked_url(url)
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
         self._is_power_safe = is_power_safe
+        self._overwrites_deleted = overwrites_deleted
         if self._is_sqlite:
             options: dict[str, Any] = {"connect_args": {"timeout": _WAIT_SECONDS}}
         else:
@@ -54,11 +60,16 @@ class LogDatabase:
         """Make the tables that are missing.
 
         Raises:
+            ConfigError: the folder of SQLite's file cannot be made.
             ArtifactError: the tables are of a newer version of foretaste.
             sqlalchemy.exc.OperationalError: the database does not answer.
         """
-        if self._is_sqlite and self._url.database:
-            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+        if self._is_sqlite:
+            folder = Path(self._url.database or "").parent
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ConfigError(f"log.url: the folder {folder} cannot be made ({error.strerror}).") from error
         with self.writing() as connection:
             if sa.inspect(connection).has_table(SETTINGS.name):
                 self._check_version(connection)
@@ -71,17 +82,15 @@ class LogDatabase:
         """Whether there are tables to read.
 
         Raises:
-            ArtifactError: as `prepare`, or the database does not answer.
+            ArtifactError: as `prepare`.
+            sqlalchemy.exc.OperationalError: the database does not answer.
         """
-        if self._is_sqlite and not Path(self._url.database or "").is_file():
+        if self._is_sqlite and not Path(self._url.database or "").exists():
             return False
-        try:
-            with self.reading() as connection:
-                if not sa.inspect(connection).has_table(SETTINGS.name):
-                    return False
-                self._check_version(connection)
-        except OperationalError as error:
-            raise ArtifactError(f"{self}: the database does not answer ({_first_line(error)}).") from error
+        with self.reading() as connection:
+            if not sa.inspect(connection).has_table(SETTINGS.name):
+                return False
+            self._check_version(connection)
         return True
 
     @contextmanager
@@ -100,6 +109,13 @@ class LogDatabase:
                     writer.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
                 yield writer
 
+    def write_through(self) -> None:
+        """Bring into SQLite's file what its write-ahead log holds, and empty that; of PostgreSQL nothing is asked."""
+        if self._is_sqlite:
+            connection = self.engine.raw_connection()
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.close()
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -116,6 +132,7 @@ class LogDatabase:
         connection.isolation_level = None  # transactions begin where SQLAlchemy says so, not where the driver guesses
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute(f"PRAGMA secure_delete = {'ON' if self._overwrites_deleted else 'FAST'}")
         connection.execute(f"PRAGMA synchronous = {'FULL' if self._is_power_safe else 'NORMAL'}")
 
 
@@ -150,6 +167,11 @@ class Erasures:
         """When the user was last forgotten, UTC seconds; None for never."""
         return self._erased_at.get(user_hash(user_id, self._salt)) if self._erased_at else None
 
+    def covers(self, user_id: str | None, timestamp: float) -> bool:
+        """Whether the user was forgotten after that moment, UTC seconds."""
+        erased_at = None if user_id is None else self.erased_at(user_id)
+        return erased_at is not None and timestamp <= erased_at
+
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     writes = connection.get_execution_options().get("foretaste_writes", False)
@@ -169,7 +191,3 @@ def _checked_url(url: str) -> sa.URL:
     if parsed.drivername != "sqlite" and find_spec("psycopg") is None:
         raise ConfigError("log.url: PostgreSQL needs psycopg; install it with pip install 'foretaste[postgres]'.")
     return parsed
-
-
-def _first_line(error: Exception) -> str:
-    return str(error.__cause__ or error).strip().splitlines()[0]

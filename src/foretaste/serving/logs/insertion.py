@@ -49,11 +49,12 @@ _FILLED_IN_LATER = {SEQ, SLOT}
 
 
 @dataclass(frozen=True)
-class _Target:
+class Target:
     """Where rows of a kind go."""
 
     table: sa.Table
     unique: str
+    """Column by which a row is known again."""
     as_json: tuple[str, ...]
     """Columns that hold JSON as text."""
     acknowledged_at: str
@@ -65,10 +66,10 @@ class _Target:
         return tuple(column.name for column in self.table.c if column.name not in _FILLED_IN_LATER)
 
 
-_TARGETS = {
-    REQUEST: _Target(REQUESTS, REQUEST_ID, (RECOMMENDATIONS, SCORES, PROPENSITIES, ASKED), TIMESTAMP),
-    FEEDBACK: _Target(FEEDBACK_TABLE, EVENT_ID, (), RECEIVED_AT),
-    REGISTRATION: _Target(REGISTRATIONS, REGISTRATION_ID, (ATTRIBUTES,), REGISTERED_AT),
+TARGETS = {
+    REQUEST: Target(REQUESTS, REQUEST_ID, (RECOMMENDATIONS, SCORES, PROPENSITIES, ASKED), TIMESTAMP),
+    FEEDBACK: Target(FEEDBACK_TABLE, EVENT_ID, (), RECEIVED_AT),
+    REGISTRATION: Target(REGISTRATIONS, REGISTRATION_ID, (ATTRIBUTES,), REGISTERED_AT),
 }
 
 
@@ -78,7 +79,7 @@ class Inserter:
     def __init__(self, database: LogDatabase) -> None:
         self._database = database
         self._erasures = Erasures()
-        self._statements = {kind: _insertion(target, database) for kind, target in _TARGETS.items()}
+        self._statements = {kind: _insertion(target, database) for kind, target in TARGETS.items()}
 
     def insert(self, lines: Sequence[Line], reject: Callable[[Line], None]) -> None:
         """Commit all rows, or none.
@@ -101,33 +102,29 @@ class Inserter:
             self.insert(lines[half:], reject)
 
     def _insert(self, lines: Sequence[Line]) -> None:
-        rows = {kind: [_row(body, target) for each, body in lines if each == kind] for kind, target in _TARGETS.items()}
+        rows = {kind: [_row(body, target) for each, body in lines if each == kind] for kind, target in TARGETS.items()}
         with self._database.writing() as connection:
             self._erasures.refresh(connection)
-            for kind, target in _TARGETS.items():
+            for kind, target in TARGETS.items():
                 kept = self._without_erased(rows[kind], target)
                 if kept:
                     connection.exec_driver_sql(self._statements[kind], kept)
             if rows[REGISTRATION]:
-                user = _TARGETS[REGISTRATION].columns.index(USER_ID)
+                user = TARGETS[REGISTRATION].columns.index(USER_ID)
                 _drop_superseded(connection, {row[user] for row in rows[REGISTRATION]})
             if rows[FEEDBACK] or rows[REQUEST]:
                 _join_requests(connection)
             if rows[REQUEST]:
                 count_traffic(connection)
 
-    def _without_erased(self, rows: list[Row], target: _Target) -> list[Row]:
+    def _without_erased(self, rows: list[Row], target: Target) -> list[Row]:
         if not len(self._erasures):
             return rows
         user, time_ = target.columns.index(USER_ID), target.columns.index(target.acknowledged_at)
-        return [row for row in rows if not self._is_erased(row[user], row[time_])]
-
-    def _is_erased(self, user_id: str | None, acknowledged_at: float) -> bool:
-        erased_at = None if user_id is None else self._erasures.erased_at(user_id)
-        return erased_at is not None and acknowledged_at <= erased_at
+        return [row for row in rows if not self._erasures.covers(row[user], row[time_])]
 
 
-def _insertion(target: _Target, database: LogDatabase) -> str:
+def _insertion(target: Target, database: LogDatabase) -> str:
     """SQL that inserts a row given as a tuple, as the driver takes it.
 
     The driver is called with tuples: by way of SQLAlchemy's parameters a row takes twice the time.
@@ -142,7 +139,7 @@ def _insertion(target: _Target, database: LogDatabase) -> str:
     return str(compiled)
 
 
-def _row(body: bytes, target: _Target) -> Row:
+def _row(body: bytes, target: Target) -> Row:
     """A row of the journal as the parameters of its insertion."""
     row = orjson.loads(body)
     if target.table is REQUESTS:

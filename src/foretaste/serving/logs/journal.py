@@ -16,7 +16,7 @@ from threading import Lock
 from zlib import crc32
 
 from foretaste.artifacts.atomic import locked
-from foretaste.errors import LogFullError
+from foretaste.errors import ConfigError, LogFullError
 
 _SEGMENT_BYTES = 16 << 20
 _SUFFIX = ".journal"
@@ -30,10 +30,17 @@ Line = tuple[bytes, bytes]
 
 
 class Journal:
-    """The journal of this worker. Safe to use from several threads."""
+    """The journal of this worker. Safe to use from several threads.
+
+    Raises:
+        ConfigError: nothing can be written in `root`.
+    """
 
     def __init__(self, root: Path, max_bytes: int) -> None:
-        root.mkdir(parents=True, exist_ok=True)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"log.journal_dir: the folder {root} cannot be made ({error.strerror}).") from error
         self.folder = root / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
         with locked(root):
             self.folder.mkdir()

@@ -1,7 +1,6 @@
 """The thread that brings the journal into the database, away from every request."""
 
 import logging
-from itertools import islice
 from threading import Event, Lock, Thread
 from time import monotonic
 
@@ -10,22 +9,20 @@ from sqlalchemy.exc import DBAPIError
 from foretaste.data.log_database import LogDatabase
 from foretaste.errors import ForetasteError
 from foretaste.serving.logs.insertion import Inserter
-from foretaste.serving.logs.journal import AbandonedJournal, Journal, Line, adopt_abandoned, read_lines
+from foretaste.serving.logs.journal import AbandonedJournal, Journal, adopt_abandoned
+from foretaste.serving.logs.moving import move_segments
 from foretaste.serving.logs.retention import delete_old_rows
 from foretaste.serving.logs.settings import LogConfig
 from foretaste.serving.logs.tail import Tail
 
 logger = logging.getLogger(__name__)
 
-_BATCH_ROWS = 2_000
 _LONGEST_PAUSE_SECONDS = 30.0
 """Between attempts while the database does not answer."""
 _ADOPTION_SECONDS = 10.0
 """Between looks for the journals of dead workers."""
 _RETENTION_SECONDS = 60.0
 """Between deletions, once nothing old is left."""
-REJECTED_FILE = "rejected.jsonl"
-"""In the folder of the journals: rows that the database cannot hold."""
 
 
 class Mover:
@@ -76,6 +73,7 @@ class Mover:
     def turn(self) -> None:
         """Do once what the thread does again and again."""
         with self._turn:
+            self._adopt()
             try:
                 self._prepare()
                 self._journal.rotate()
@@ -105,10 +103,16 @@ class Mover:
             self._database.prepare()
             self._is_prepared = True
 
+    def _adopt(self) -> None:
+        if monotonic() < self._next_adoption:
+            return
+        for abandoned in adopt_abandoned(self._config.journal_dir):
+            logger.info("%s: the journal of a service that was killed is moved here", abandoned.folder)
+            self._abandoned.append(abandoned)
+            self._tail.remember(abandoned)
+        self._next_adoption = monotonic() + _ADOPTION_SECONDS
+
     def _move(self) -> None:
-        if monotonic() >= self._next_adoption:
-            self._abandoned += adopt_abandoned(self._config.journal_dir)
-            self._next_adoption = monotonic() + _ADOPTION_SECONDS
         for abandoned in list(self._abandoned):
             self._move_all(abandoned)
             self._abandoned.remove(abandoned)
@@ -116,25 +120,10 @@ class Mover:
         self._move_all(self._journal)
 
     def _move_all(self, journal: Journal | AbandonedJournal) -> None:
-        for segment in journal.closed_segments():
-            num_damaged = 0
-            lines = read_lines(segment)
-            while batch := list(islice(lines, _BATCH_ROWS)):
-                whole = [line for line in batch if line is not None]
-                num_damaged += len(batch) - len(whole)
-                self._inserter.insert(whole, self._reject)
-                self.num_moved += len(whole)
-            journal.remove(segment)
-            if num_damaged:
-                logger.warning("%s: %d lines were cut short, as when a process is killed", segment, num_damaged)
-                self.num_damaged += num_damaged
-
-    def _reject(self, line: Line) -> None:
-        path = self._config.journal_dir / REJECTED_FILE
-        with path.open("ab") as file:
-            file.write(line[1] + b"\n")
-        logger.error("%s: a row that the database cannot hold was put aside there", path)
-        self.num_rejected += 1
+        for moved in move_segments(journal, self._inserter, self._config.journal_dir):
+            self.num_moved += moved.num_rows
+            self.num_damaged += moved.num_damaged
+            self.num_rejected += moved.num_rejected
 
     def _delete_old(self) -> None:
         if monotonic() >= self._next_retention and not delete_old_rows(self._database, self._config):

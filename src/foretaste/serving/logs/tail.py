@@ -1,5 +1,7 @@
 """What other workers committed, brought into the memory of this one."""
 
+from itertools import chain
+
 import orjson
 import sqlalchemy as sa
 
@@ -7,7 +9,8 @@ from foretaste.data.log_database import Erasures, LogDatabase
 from foretaste.data.log_tables import FEEDBACK, REGISTRATIONS
 from foretaste.data.schemas import FEEDBACK_COLUMNS
 from foretaste.serving.logs.feedback import RecentEvents
-from foretaste.serving.logs.rows import FeedbackRow, RegistrationRow
+from foretaste.serving.logs.journal import AbandonedJournal, read_lines
+from foretaste.serving.logs.rows import REGISTRATION, REQUEST, FeedbackRow, RegistrationRow
 from foretaste.serving.logs.users import RegisteredUsers
 
 _ROWS = 5_000
@@ -41,6 +44,21 @@ class Tail:
             while self._read_registrations(connection):
                 pass
             self._forget_erased(connection)
+
+    def remember(self, journal: AbandonedJournal) -> None:
+        """Know what another worker acknowledged before it was killed, though the database may be away."""
+        for line in chain.from_iterable(map(read_lines, journal.closed_segments())):
+            if line is None or line[0] == REQUEST:
+                continue
+            fields = orjson.loads(line[1])
+            if line[0] == REGISTRATION:
+                registered = RegistrationRow(**fields)
+                if not self._erasures.covers(registered.user_id, registered.registered_at):
+                    self._users.add(registered)
+            elif self._since is None or fields["timestamp"] > self._since:
+                event = FeedbackRow(**fields)
+                if not self._erasures.covers(event.user_id, event.received_at):
+                    self._recent.add(event)
 
     def _read_feedback(self, connection: sa.Connection) -> bool:
         columns = FEEDBACK.c

@@ -40,7 +40,12 @@ def recorded_run(tmp_path):
             "test_fingerprint": fingerprint,
             "split": {"test": {"events": split_events}},
             "models": [
-                {"model": label, "type": label, "metrics": {"ndcg@10": {"mean": float(np.nanmean(values))}}}
+                {
+                    "model": label,
+                    "type": label,
+                    "metrics": {"ndcg@10": {"mean": float(np.nanmean(values))}},
+                    "truth": {} if truth else None,
+                }
                 for label, values in models.items()
             ],
         }

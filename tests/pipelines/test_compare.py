@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 
 from foretaste.errors import ArtifactError, ConfigError
@@ -86,3 +87,16 @@ def test_a_user_for_whom_a_metric_is_undefined_leaves_the_pair(recorded_run):
     table = compare_runs([run])
     assert table.num_users == 2
     assert table.models[1].comparison.difference.mean == pytest.approx(-0.2)
+
+
+def test_which_way_is_better_is_that_of_the_metric(recorded_run, tmp_path):
+    run = recorded_run("one", {"far": [0.9] * 50, "near": [0.1] * 50})
+    for label, value in (("far", 0.9), ("near", 0.1)):
+        path = run.folder / f"per_user.{label}.parquet"
+        columns = [pl.lit(value).alias("calibration@10"), pl.lit(value).alias("novelty@10")]
+        pl.read_parquet(path).with_columns(columns).write_parquet(path)
+    calibration = compare_runs([run], metric="calibration@10")
+    assert calibration.reference == "near"
+    assert calibration.summary() == ["Really worse than near: far."]
+    assert compare_runs([run], metric="novelty@10").summary() == ["Really lower than far: near."]
+    assert compare_runs([run]).summary() == ["Really worse than far: near."]

@@ -98,6 +98,7 @@ def test_the_folder_of_the_run_tells_all(result):
         "split",
         "models",
         "warnings",
+        "truth",
     }
     assert set(told["models"][0]["metrics"]["ndcg@10"]) == {"mean", "low", "high"}
     config = load_config(result.folder / "config.yaml", ExperimentConfig)

@@ -11,13 +11,18 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from foretaste.evaluation.significance import Comparison, Estimate
+    from foretaste.evaluation.truth import Agreement
     from foretaste.pipelines.compare import ComparisonTable
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog=example("foretaste compare latest", "foretaste compare latest --baseline popularity --metric recall@10")
+        epilog=example(
+            "foretaste compare latest",
+            "foretaste compare latest --baseline popularity --metric recall@10",
+            "foretaste compare latest --truth",
+        )
     )(compare)
 
 
@@ -31,14 +36,24 @@ def compare(
     metric: Annotated[str | None, typer.Option(help="As in ndcg@10; the one the run chose by if left out.")] = None,
     baseline: Annotated[str | None, typer.Option(help="Model to compare with; the best if left out.")] = None,
     pairs: Annotated[bool, typer.Option("--pairs", help="Compare each model with each, too.")] = False,
+    truth: Annotated[
+        bool, typer.Option("--truth", help="Hold the test against the one on randomly drawn items, where there is one.")
+    ] = False,
     artifacts: ArtifactsOption = DEFAULT_ARTIFACTS,
     as_json: JsonOption = False,
 ) -> None:
     """Tell which differences between the models of one or several runs are real, user by user."""
-    from foretaste.pipelines.compare import compare_runs
+    from foretaste.pipelines.compare import compare_runs, truth_of_runs
     from foretaste.pipelines.run_record import find_runs
 
     found = find_runs(runs, artifacts / "runs")
+    if truth:
+        agreement = truth_of_runs(found, metric)
+        if as_json:
+            print_json({"runs": [run.run_id for run in found], **agreement.to_json()})
+        else:
+            _print_truth(console(as_json), agreement)
+        return
     table = compare_runs(found, metric, baseline, all_pairs=pairs)
     if as_json:
         print_json({"runs": [run.run_id for run in found], **table.to_json()})
@@ -51,7 +66,7 @@ def _print(out: "Console", compared: "ComparisonTable") -> None:
 
     from foretaste.evaluation.metrics import metric_title
 
-    title = metric_title(compared.metric)
+    title = metric_title(compared.metric, compared.candidates)
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     table.add_column("model", no_wrap=True)
     for heading in (title, f"minus {compared.reference}", "p", "p Wilcoxon", "p Holm", "difference"):
@@ -69,6 +84,27 @@ def _print(out: "Console", compared: "ComparisonTable") -> None:
         _print_pairs(out, compared)
     for sentence in compared.summary():
         out.print(sentence, soft_wrap=True)
+
+
+def _print_truth(out: "Console", found: "Agreement") -> None:
+    from rich.table import Table
+
+    from foretaste.evaluation.metrics import metric_title
+
+    title = metric_title(found.metric)
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for heading in ("model", f"{title} on test", f"{title} on random items"):
+        table.add_column(heading, no_wrap=True)
+    for name in sorted(found.biased, key=lambda name: -found.unbiased[name].mean):
+        table.add_row(name, _interval(found.biased[name]), _interval(found.unbiased[name]))
+    out.print()
+    out.print(table)
+    out.print(
+        f"[dim]means over {found.num_biased_users:,} and {found.num_unbiased_users:,} users, 95 % intervals in "
+        f"brackets; the levels do not compare, the order does[/dim]\n"
+    )
+    for sentence in found.summary():
+        out.print(sentence, soft_wrap=True, markup=False)
 
 
 def _print_pairs(out: "Console", compared: "ComparisonTable") -> None:

@@ -68,6 +68,8 @@ class Prepared:
     """Index into `PARTS` of each event, where the source gives a split."""
     negatives: Interactions | None = None
     """User-item pairs to rank the test items against, where the source gives them."""
+    truth: Interactions | None = None
+    """Ratings, as weights, of items that were drawn for users at random, where the source gives them."""
 
 
 def prepare(raw: RawTables, config: PrepareConfig) -> Prepared:
@@ -129,7 +131,8 @@ def prepare(raw: RawTables, config: PrepareConfig) -> Prepared:
         users=None if raw.users is None else _aligned(raw.users, USER_ID, interactions.users),
     )
     part_N = rows[PART].cast(pl.Enum(PARTS)).to_physical().to_numpy().astype(np.int32) if PART in rows.columns else None
-    return Prepared(dataset, audit, part_N, _negatives(raw.negatives, interactions))
+    negatives, truth = _pairs(raw.negatives, interactions), _pairs(raw.truth, interactions)
+    return Prepared(dataset, audit, part_N, negatives, truth)
 
 
 def _check(config: PrepareConfig, columns: list[str]) -> None:
@@ -205,14 +208,14 @@ def _aligned(table: nw.LazyFrame[Any] | None, key: str, vocabulary: Vocabulary) 
     return wanted.join(rows.unique(key, keep="first", maintain_order=True), on=key, how="left", maintain_order="left")
 
 
-def _negatives(table: nw.LazyFrame[Any] | None, interactions: Interactions) -> Interactions | None:
-    """The given candidates; a pair whose user or item has no event cannot be scored and is left out."""
+def _pairs(table: nw.LazyFrame[Any] | None, interactions: Interactions) -> Interactions | None:
+    """Pairs beside the events, by their rating where there is one; one whose user or item has no event is left out."""
     if table is None:
         return None
     rows: pl.DataFrame = table.collect(backend="polars").to_native()
     user_N, item_N = interactions.users.indices(rows[USER_ID]), interactions.items.indices(rows[ITEM_ID])
     known_N = (user_N >= 0) & (item_N >= 0)
-    weight_N = np.ones(int(known_N.sum()), dtype=np.float32)
+    weight_N = rows[RATING].to_numpy()[known_N] if RATING in rows.columns else np.ones(int(known_N.sum()), np.float32)
     return Interactions(
         user_N[known_N], item_N[known_N], weight_N, None, users=interactions.users, items=interactions.items
     )

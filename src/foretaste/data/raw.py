@@ -46,6 +46,8 @@ class RawTables:
     users: nw.LazyFrame[Any] | None = None
     negatives: nw.LazyFrame[Any] | None = None
     """`user_id, item_id`: the candidates against which a given protocol ranks each test item of a user."""
+    truth: nw.LazyFrame[Any] | None = None
+    """`user_id, item_id, rating`: what users said of items that were drawn for them at random, a test without bias."""
     notes: tuple[Note, ...] = ()
     rows_read: int | None = None
     """Data rows in the files, the unreadable ones included; None where the source does not know it beforehand."""

@@ -46,6 +46,8 @@ class EvaluationConfig(Settings):
     """A table of `user_id` and `item_id`, with `candidates: given`, for a source that brings no negatives."""
     exclude_seen: bool = True
     """Leave out of the ranking what the user had met before; not used with given candidates."""
+    truth_min_rating: float = 4.0
+    """Rating from which on a randomly drawn item counts as liked, where the source brings such ratings (`truth`)."""
     select_by: str = "ndcg@10"
     """The metric of hits, on valid where there is one, by which the best model is chosen."""
 

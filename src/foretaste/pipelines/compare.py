@@ -6,12 +6,16 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from foretaste.arrays import DoubleArray
 from foretaste.data.schemas import USER_ID
+from foretaste.data.vocabulary import Vocabulary
 from foretaste.errors import ArtifactError, ConfigError
+from foretaste.evaluation.metrics import METRICS, name_of
 from foretaste.evaluation.significance import Comparison, Estimate, bootstrap, compare
-from foretaste.pipelines.run_record import RunRecord
+from foretaste.evaluation.truth import Agreement, agreement
+from foretaste.pipelines.run_record import PER_USER, TRUTH, RunRecord
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class ComparisonTable:
 
     metric: str
     num_users: int
+    candidates: str
+    """What was ranked, as the protocol has it: `all` is every item."""
     reference: str
     models: Sequence[ComparedModel]
     pairs: Sequence[Comparison]
@@ -62,6 +68,7 @@ class ComparisonTable:
         return {
             "metric": self.metric,
             "users": self.num_users,
+            "candidates": self.candidates,
             "reference": self.reference,
             "models": [model.to_json() for model in self.models],
             "pairs": [
@@ -73,14 +80,15 @@ class ComparisonTable:
     def summary(self) -> list[str]:
         """What the table says, in plain words."""
         against = [model.comparison for model in self.models if model.comparison is not None]
-        better = [one.model for one in against if one.is_real and one.difference.mean > 0]
-        worse = [one.model for one in against if one.is_real and one.difference.mean < 0]
+        higher = [one.model for one in against if one.is_real and one.difference.mean > 0]
+        lower = [one.model for one in against if one.is_real and one.difference.mean < 0]
         open_ = [one.model for one in against if not one.is_real]
+        high, low = _words(self.metric)
         told = []
-        if better:
-            told.append(f"Really better than {self.reference}: {', '.join(better)}.")
-        if worse:
-            told.append(f"Really worse than {self.reference}: {', '.join(worse)}.")
+        if higher:
+            told.append(f"Really {high} than {self.reference}: {', '.join(higher)}.")
+        if lower:
+            told.append(f"Really {low} than {self.reference}: {', '.join(lower)}.")
         if open_:
             told.append(
                 f"Not shown to differ from {self.reference}: {', '.join(open_)}. "
@@ -90,6 +98,20 @@ class ComparisonTable:
         if self.pairs:
             told.append(f"Of all {len(self.pairs)} pairs, {len(real)} differ really.")
         return told or [f"{self.reference} is the only model; there is nothing to compare."]
+
+
+def lower_is_better(metric: str) -> bool:
+    """True for a metric such as calibration, whose best value is the lowest."""
+    name = name_of(metric)
+    return name in METRICS and METRICS[name].better == "lower"
+
+
+def _words(metric: str) -> tuple[str, str]:
+    """What a higher and a lower value are called."""
+    name = name_of(metric)
+    if name in METRICS and METRICS[name].better is None:
+        return "higher", "lower"
+    return ("worse", "better") if lower_is_better(metric) else ("better", "worse")
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
@@ -130,9 +152,10 @@ def compare_runs(
     refuse_incomparable(runs)
     candidates = named_candidates(runs)
     metric = metric or str(runs[0].result["select_by"])
-    values = outcome_per_user(candidates, metric)
+    _, values = outcome_per_user(candidates, metric)
     estimates = dict(zip(values, bootstrap(np.column_stack(list(values.values()))), strict=True))
-    ordered = sorted(candidates, key=lambda candidate: -estimates[candidate.name].mean)
+    sign = 1 if lower_is_better(metric) else -1
+    ordered = sorted(candidates, key=lambda candidate: sign * estimates[candidate.name].mean)
     reference = _reference(reference, ordered)
     pairs = [(one.name, reference) for one in ordered if one.name != reference]
     against = {one.model: one for one in compare(pairs, values)}
@@ -140,10 +163,51 @@ def compare_runs(
     return ComparisonTable(
         metric=metric,
         num_users=len(next(iter(values.values()))),
+        candidates=str(runs[0].result["protocol"].get("candidates", "all")),
         reference=reference,
         models=[ComparedModel(one, estimates[one.name], against.get(one.name)) for one in ordered],
         pairs=compare(every_pair, values),
     )
+
+
+def truth_of_runs(runs: Sequence[RunRecord], metric: str | None = None) -> Agreement:
+    """How far the order of the models on the test is from that on randomly drawn items.
+
+    Args:
+        runs, metric: as for `compare_runs`.
+
+    Raises:
+        ArtifactError: the runs were not judged on the same, or their data has no such ratings.
+        ConfigError: there is one model only, or the metric is not there.
+    """
+    refuse_incomparable(runs)
+    candidates = named_candidates(runs)
+    without = [one.run.run_id for one in candidates if one.run.model(one.label).get("truth") is None]
+    if without:
+        raise ArtifactError(
+            f"run {without[0]} has no test on randomly drawn items: its data has no such ratings. The source coat has, "
+            "and the synthetic one with data.truth_items=50."
+        )
+    if len(candidates) < 2:
+        raise ConfigError(f"run {runs[0].run_id} judged one model; an order takes two or more.")
+    metric = metric or str(runs[0].result["select_by"])
+    (biased_ids, biased), (unbiased_ids, unbiased) = (
+        outcome_per_user(candidates, metric, part) for part in (PER_USER, TRUTH)
+    )
+    users = Vocabulary.of(pl.concat([biased_ids, unbiased_ids]))
+    return agreement(
+        metric,
+        [one.name for one in candidates],
+        _table(users, biased_ids, biased),
+        _table(users, unbiased_ids, unbiased),
+    )
+
+
+def _table(users: Vocabulary, ids: pl.Series, values: dict[str, DoubleArray]) -> DoubleArray:
+    """values_UM: a row for each of `users`, NaN for one that is not among `ids`."""
+    values_UM = np.full((len(users), len(values)), np.nan)
+    values_UM[users.indices(ids)] = np.column_stack(list(values.values()))
+    return values_UM
 
 
 def refuse_incomparable(runs: Sequence[RunRecord]) -> None:
@@ -180,11 +244,13 @@ def named_candidates(runs: Sequence[RunRecord]) -> list[Candidate]:
     ]
 
 
-def outcome_per_user(candidates: Sequence[Candidate], metric: str, part: str = "per_user") -> dict[str, DoubleArray]:
-    """Name → the metric's value of each user, the same users in the same order under every name.
+def outcome_per_user(
+    candidates: Sequence[Candidate], metric: str, part: str = PER_USER
+) -> tuple[pl.Series, dict[str, DoubleArray]]:
+    """The ids of the users for whom the metric is defined under all models, and name → its value for each of them.
 
     Raises:
-        ConfigError: a run did not measure the metric for each user.
+        ConfigError: a run did not measure the metric for each user, or it is defined for nobody.
         ArtifactError: the models were not judged on the same users.
     """
     values: dict[str, DoubleArray] = {}
@@ -197,18 +263,18 @@ def outcome_per_user(candidates: Sequence[Candidate], metric: str, part: str = "
                 f"run {candidate.run.run_id} has no '{metric}' for each user; it has {measured}. "
                 f"Choose one, as in --metric {candidate.run.result['select_by']}."
             )
-        if users is None:
-            users = outcome[USER_ID]
-        elif not users.equals(outcome[USER_ID]):
+        users = outcome[USER_ID] if users is None else users
+        if not users.equals(outcome[USER_ID]):
             raise ArtifactError(
                 f"{candidate.name} was not judged on the same users as {candidates[0].name}; run both configs again."
             )
         values[candidate.name] = outcome[metric].to_numpy().astype(np.float64)
+    assert users is not None
     # A metric may be undefined for a user; a pair needs both halves.
     defined_B = np.all([np.isfinite(one) for one in values.values()], axis=0)
     if not defined_B.any():
         raise ConfigError(f"'{metric}' is defined for no user under all models; choose another metric.")
-    return {name: one[defined_B] for name, one in values.items()}
+    return users.filter(pl.Series(defined_B)), {name: one[defined_B] for name, one in values.items()}
 
 
 def _reference(wanted: str | None, ordered: Sequence[Candidate]) -> str:

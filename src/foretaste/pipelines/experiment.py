@@ -13,6 +13,7 @@ from foretaste.data.sources import read_source
 from foretaste.data.splits import PartSummary, split, summarise
 from foretaste.evaluation.learning_curve import REFIT, TRAIN, LearningCurve
 from foretaste.evaluation.protocol import Evaluation, EvaluationConfig, evaluate
+from foretaste.evaluation.truth import truth_protocol, truth_test
 from foretaste.models.protocol import EpochReport, FitContext, Recommender, StopsEarly, no_epoch
 from foretaste.models.registry import build
 from foretaste.pipelines.narration import Narrator
@@ -49,6 +50,8 @@ class Judged:
     test: Evaluation
     learning_curve: pl.DataFrame
     """A row an epoch of both fits, as `LearningCurve.frame` has it."""
+    truth: Evaluation | None = None
+    """On what was drawn for the users at random; None where the source brings no such ratings."""
 
 
 def prepare_data(config: ExperimentConfig, narrator: Narrator) -> Prepared:
@@ -128,8 +131,12 @@ def judge(label: str, config: ExperimentConfig, divided: Divided, narrator: Narr
             model, seconds = fit(again, dataset, None, config.seed, label, narrator, on_epoch=curve.listener(REFIT))
     negatives = divided.prepared.negatives
     on_test = evaluate(model, divided.history, parts.test, config.evaluation, negatives, genres_IG)
+    on_truth = None
+    if divided.prepared.truth is not None:
+        liked, drawn = truth_test(divided.prepared.truth, divided.history, config.evaluation.truth_min_rating)
+        on_truth = evaluate(model, divided.history, liked, truth_protocol(config.evaluation), drawn)
     narrator.say("fit", f"{label}  {seconds:.1f} s")
-    return Judged(label, spec, model, seconds, on_valid, on_test, curve.frame())
+    return Judged(label, spec, model, seconds, on_valid, on_test, curve.frame(), on_truth)
 
 
 def validation_protocol(config: ExperimentConfig) -> EvaluationConfig:

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
+from foretaste.arrays import DoubleArray
 from foretaste.artifacts import atomic
 from foretaste.artifacts.bundle import BundleContents
 from foretaste.artifacts.manifest import MetricJson, library_versions
@@ -21,12 +23,13 @@ from foretaste.errors import ConfigError
 from foretaste.evaluation.diagnostics import Diagnosis, Examination
 from foretaste.evaluation.protocol import Evaluation, EvaluationConfig
 from foretaste.evaluation.report import Document, ModelResult, ReportInput, compose
+from foretaste.evaluation.truth import Agreement, agreement
 from foretaste.evaluation.warnings import EvaluationWarning, of_figures, of_split
 from foretaste.models.registry import check_trainable
 from foretaste.pipelines.experiment import Divided, Judged, divide, judge
 from foretaste.pipelines.narration import Narrator, Silence
 from foretaste.pipelines.report_files import REPORT_FILE, REPORT_HTML_FILE, write_report
-from foretaste.pipelines.run_record import RESULT_FILE, comparable_protocol, write_outcome
+from foretaste.pipelines.run_record import RESULT_FILE, TRUTH, comparable_protocol, write_outcome, write_per_user
 from foretaste.training.processes import num_processes
 
 CONFIG_FILE = "config.yaml"
@@ -48,6 +51,8 @@ class RunResult:
     """How the models were judged."""
     warnings: Sequence[EvaluationWarning] = ()
     """What makes the figures less than they seem."""
+    truth: Agreement | None = None
+    """How far the test is from one on randomly drawn items; None where the data has none, or one model was judged."""
 
     @property
     def report(self) -> Path:
@@ -74,6 +79,7 @@ class RunResult:
             "split": {"method": self.divided.split.method, **{name: asdict(part) for name, part in parts.items()}},
             "models": [_model_json(one) for one in self.judged],
             "warnings": [asdict(warning) for warning in self.warnings],
+            "truth": None if self.truth is None else self.truth.to_json(),
         }
 
 
@@ -143,11 +149,20 @@ def run(
         warnings=warnings,
         examination=examination,
         diagnoses=diagnoses,
+        truth=_truth(judged, config.evaluation.select_by, dataset.interactions.num_users),
     )
     store = BundleStore(artifacts / "bundles")
     bundle = store.publish(contents, promote=promote, reason=f"best of run {run_id}")
     result = RunResult(
-        run_id, artifacts / "runs" / run_id, bundle.id, divided, judged, best.label, config.evaluation, warnings
+        run_id,
+        artifacts / "runs" / run_id,
+        bundle.id,
+        divided,
+        judged,
+        best.label,
+        config.evaluation,
+        warnings,
+        report.truth,
     )
     _write(result, config, compose(report), diagnoses)
     narrator.say("bundle", f"{store.root / bundle.id}{'  → production' if promote else ''}")
@@ -181,6 +196,23 @@ def _warnings(divided: Divided, judged: Sequence[Judged], best: Judged, metric: 
         *of_split(divided.history, divided.split.test),
         *of_figures(values, types, best.label, metric, best.test.candidates),
     ]
+
+
+def _truth(judged: Sequence[Judged], metric: str, num_users: int) -> Agreement | None:
+    if len(judged) < 2 or any(one.truth is None for one in judged):
+        return None
+    biased, unbiased = (
+        np.column_stack([_by_user(one, metric, num_users) for one in evaluations])
+        for evaluations in ([one.test for one in judged], [one.truth for one in judged if one.truth])
+    )
+    return agreement(metric, [one.label for one in judged], biased, unbiased)
+
+
+def _by_user(evaluation: Evaluation, metric: str, num_users: int) -> DoubleArray:
+    """value_U: NaN for a user who was not judged."""
+    value_U = np.full(num_users, np.nan)
+    value_U[evaluation.user_B] = evaluation.values[metric]
+    return value_U
 
 
 def metrics_json(evaluation: Evaluation) -> dict[str, MetricJson]:
@@ -219,6 +251,7 @@ def _model_json(judged: Judged) -> dict[str, Any]:
         "omitted": judged.test.omitted,
         "slices": slices_json(judged.test),
         "valid": None if judged.valid is None else metrics_json(judged.valid),
+        "truth": None if judged.truth is None else metrics_json(judged.truth),
     }
 
 
@@ -238,6 +271,8 @@ def _write(result: RunResult, config: ExperimentConfig, report: Document, diagno
         test = result.divided.split.test
         for judged in result.judged:
             write_outcome(folder, judged.label, judged.test, test.users, test.items)
+            if judged.truth is not None:
+                write_per_user(folder, TRUTH, judged.label, judged.truth, test.users)
             if len(judged.learning_curve):
                 judged.learning_curve.write_parquet(folder / f"learning_curve.{judged.label}.parquet")
         atomic.finish(folder, result.run_id)

@@ -17,6 +17,8 @@ from foretaste.evaluation.protocol import Evaluation, EvaluationConfig
 
 RESULT_FILE = "result.json"
 LATEST = "latest"
+PER_USER, TRUTH = "per_user", "truth"
+"""What the files of an outcome begin with: on the test, and on what was drawn for the users at random."""
 _HOW_TO_GET_ONE = "make one with `foretaste run CONFIG`"
 
 
@@ -25,9 +27,8 @@ def write_outcome(folder: Path, label: str, test: Evaluation, users: Vocabulary,
 
     The lists have `user_id`, `item_id`, `rank` from 1 and `score`; an empty slot has no row.
     """
+    write_per_user(folder, PER_USER, label, test, users)
     ids = pl.Series(USER_ID, users.ids_at(test.user_B))
-    outcome = pl.DataFrame([ids, *(pl.Series(name, values) for name, values in test.values.items())])
-    outcome.write_parquet(folder / f"per_user.{label}.parquet")
     row_N, slot_N = np.nonzero(test.top.item_BK != EMPTY_SLOT)
     lists = pl.DataFrame(
         {
@@ -38,6 +39,13 @@ def write_outcome(folder: Path, label: str, test: Evaluation, users: Vocabulary,
         }
     )
     lists.write_parquet(folder / f"top.{label}.parquet")
+
+
+def write_per_user(folder: Path, part: str, label: str, evaluation: Evaluation, users: Vocabulary) -> None:
+    """`<part>.<label>.parquet`: `user_id`, and a column for each metric."""
+    ids = pl.Series(USER_ID, users.ids_at(evaluation.user_B))
+    values = (pl.Series(name, values) for name, values in evaluation.values.items())
+    pl.DataFrame([ids, *values]).write_parquet(folder / f"{part}.{label}.parquet")
 
 
 def comparable_protocol(config: EvaluationConfig) -> dict[str, Any]:
@@ -89,7 +97,7 @@ class RunRecord:
         found: dict[str, Any] = next(model for model in self.result["models"] if model["model"] == label)
         return found
 
-    def per_user(self, label: str, part: str = "per_user") -> pl.DataFrame:
+    def per_user(self, label: str, part: str = PER_USER) -> pl.DataFrame:
         """`user_id` and a column for each metric.
 
         Raises:

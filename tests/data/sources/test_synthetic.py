@@ -157,3 +157,30 @@ def test_an_item_to_item_model_beats_popularity():
     np.fill_diagonal(weights_II, 0)
     popularity_UI = np.broadcast_to(seen_UI.sum(axis=0), seen_UI.shape)
     assert hits(seen_UI @ weights_II) > 1.4 * hits(popularity_UI)
+
+
+def test_random_ratings_follow_taste_and_not_the_shelf():
+    config = SyntheticConfig(num_users=300, num_items=60, num_interactions=4000, truth_items=20, taste_drift=0)
+    world = make_world(config)
+    truth = read(config).truth.collect(backend="polars").to_native()
+    assert truth.group_by("user_id").len()["len"].to_list() == [20] * 300
+    assert truth.unique(["user_id", "item_id"]).height == 300 * 20
+    shown = truth.group_by("item_id").len()["len"].to_numpy()
+    assert shown.min() > 60  # 100 each on average, whatever the attention: the least draws of 60 binomials are near 77
+    liking = world.preference(np.arange(300), config.end_seconds)
+    user, item = (truth[name].str.slice(1).cast(pl.Int64).to_numpy() - 1 for name in ("user_id", "item_id"))
+    expected = 1 + 4 * liking[user, item]
+    # The error of a mean of 6,000 ratings, each with a variance of at most 1, is near 0.01.
+    assert truth["rating"].mean() == pytest.approx(expected.mean(), abs=0.05)
+    assert np.corrcoef(truth["rating"].to_numpy(), expected)[0, 1] > 0.7
+
+
+def test_the_truth_changes_nothing_of_the_log():
+    with_truth = SyntheticConfig(num_users=50, num_items=30, num_interactions=300, truth_items=5)
+    without = with_truth.model_copy(update={"truth_items": 0})
+    first, second = read(with_truth), read(without)
+    assert first.info.checksum == second.info.checksum
+    assert first.interactions.collect().to_native().equals(second.interactions.collect().to_native())
+    assert second.truth is None
+    with pytest.raises(ValidationError, match="truth_items is 31, of 30 items"):
+        SyntheticConfig(num_users=50, num_items=30, num_interactions=300, truth_items=31)

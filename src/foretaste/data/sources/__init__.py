@@ -8,6 +8,7 @@ from foretaste.data.raw import RawTables
 from foretaste.data.sources import (
     amazon_books,
     amazon_reviews,
+    coat,
     goodbooks,
     lightgcn,
     movielens,
@@ -20,6 +21,7 @@ from foretaste.data.validate import BadRows
 SourceConfig: TypeAlias = Annotated[
     amazon_books.AmazonBooksConfig
     | amazon_reviews.AmazonReviewsConfig
+    | coat.CoatConfig
     | goodbooks.GoodbooksConfig
     | lightgcn.LightGCNConfig
     | movielens.MovielensConfig
@@ -42,6 +44,8 @@ def read_source(config: SourceConfig, bad_rows: BadRows = BadRows()) -> RawTable
             return amazon_books.read(config, bad_rows)
         case amazon_reviews.AmazonReviewsConfig():
             return amazon_reviews.read(config, bad_rows)
+        case coat.CoatConfig():
+            return coat.read(config)
         case goodbooks.GoodbooksConfig():
             return goodbooks.read(config, bad_rows)
         case lightgcn.LightGCNConfig():

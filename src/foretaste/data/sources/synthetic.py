@@ -28,6 +28,9 @@ from foretaste.data.sources.synthetic_world import (
 __all__ = ["SyntheticConfig", "World", "chunks", "make_world", "read", "write_csv"]
 
 ROWS_PER_CHUNK = 1_000_000
+_TRUTH_STREAM = 1
+"""Sets the random numbers of the truth apart from those of the log."""
+_USERS_AT_A_TIME = 1_000
 
 
 def chunks(config: SyntheticConfig, rows_per_chunk: int = ROWS_PER_CHUNK) -> Iterator[pl.DataFrame]:
@@ -87,6 +90,31 @@ def write_csv(config: SyntheticConfig, path: Path, rows_per_chunk: int = ROWS_PE
             chunk.write_csv(file, include_header=number == 0)
 
 
+def random_ratings(world: World) -> pl.DataFrame:
+    """What each user would say, when the log ends, of items that are drawn for them: nobody chose them, no shelf did.
+
+    Returns:
+        user_id, item_id, rating: `truth_items` rows a user, the rating 1 + Binomial(4, preference) as in the log.
+    """
+    config = world.config
+    rng = np.random.default_rng([config.seed, _TRUTH_STREAM])
+    ratings = []
+    for first in range(0, config.num_users, _USERS_AT_A_TIME):
+        user_B = np.arange(first, min(first + _USERS_AT_A_TIME, config.num_users))
+        item_BK = np.argsort(rng.random((len(user_B), config.num_items)), axis=1)[:, : config.truth_items]
+        liking_BK = np.take_along_axis(world.preference(user_B, config.end_seconds), item_BK, axis=1)
+        ratings.append(
+            pl.DataFrame(
+                {
+                    USER_ID: world.user_ids.gather(np.repeat(user_B, config.truth_items)),
+                    ITEM_ID: world.item_ids.gather(item_BK.ravel()),
+                    RATING: (1 + rng.binomial(4, liking_BK)).ravel().astype(np.float32),
+                }
+            )
+        )
+    return pl.concat(ratings)
+
+
 def read(config: SyntheticConfig) -> RawTables:
     """The world as any other source would give it. The rows are held in memory; `chunks` gives them piece by piece."""
     world = make_world(config)
@@ -108,11 +136,13 @@ def read(config: SyntheticConfig) -> RawTables:
             "country": pl.Series(COUNTRIES).gather(world.country_U),
         }
     )
-    checksum = hashlib.sha256(json.dumps(config.resolved(), sort_keys=True).encode()).hexdigest()
+    log = {key: value for key, value in config.resolved().items() if key != "truth_items"}
+    checksum = hashlib.sha256(json.dumps(log, sort_keys=True).encode()).hexdigest()
     return RawTables(
         interactions=nw.from_native(interactions.lazy()),
         info=SourceInfo(name="synthetic", item_noun="movie", licence="CC0-1.0", checksum=checksum),
         items=nw.from_native(items.lazy()),
         users=nw.from_native(users.lazy()),
+        truth=nw.from_native(random_ratings(world).lazy()) if config.truth_items else None,
         rows_read=len(interactions),
     )

@@ -61,6 +61,9 @@ class SyntheticConfig(Settings):
     """Share of the users that appear only in the last fifth of the days."""
     late_item_share: float = Field(default=0.1, ge=0, le=0.9)
     """Share of the items that are released only in the last fifth of the days."""
+    truth_items: int = Field(default=0, ge=0)
+    """Items drawn at random for each user when the log ends, and rated by taste alone: a test without the bias of the
+    shelf. 0 for none."""
 
     @model_validator(mode="after")
     def _is_sparse(self) -> Self:
@@ -69,6 +72,14 @@ class SyntheticConfig(Settings):
             raise ValueError(
                 f"num_interactions is {self.num_interactions:,}, but {self.num_users:,} users and {self.num_items:,} "
                 f"items give at most {limit:,}, a quarter of all pairs; raise num_users or num_items."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_so_many_items(self) -> Self:
+        if self.truth_items > self.num_items:
+            raise ValueError(
+                f"truth_items is {self.truth_items:,}, of {self.num_items:,} items; give no more than that"
             )
         return self
 

@@ -8,6 +8,7 @@ from foretaste.evaluation.report.contents import ReportInput
 from foretaste.evaluation.report.diagnosis import diagnoses
 from foretaste.evaluation.report.document import Document
 from foretaste.evaluation.report.learning import learning_curves
+from foretaste.evaluation.report.off_line_truth import off_line_truth
 from foretaste.evaluation.report.people import people
 from foretaste.evaluation.report.reproduce import definitions, reproduce
 from foretaste.evaluation.report.slices import slices
@@ -21,6 +22,7 @@ def compose(report: ReportInput) -> Document:
         sections=(
             comparison(report),
             warm_users(report),
+            off_line_truth(report),
             slices(report),
             beyond_accuracy(report),
             people(report),

@@ -11,6 +11,7 @@ from foretaste.data.prepare import Audit
 from foretaste.data.splits import PartSummary
 from foretaste.evaluation.diagnostics import Diagnosis, Examination
 from foretaste.evaluation.protocol import Evaluation
+from foretaste.evaluation.truth import Agreement
 from foretaste.evaluation.warnings import EvaluationWarning
 
 POPULARITY = "popularity"
@@ -51,6 +52,8 @@ class ReportInput:
     versions: dict[str, str]
     warnings: Sequence[EvaluationWarning] = ()
     """What the figures hide; told at the top."""
+    truth: Agreement | None = None
+    """How far the test is from one on randomly drawn items; None where the data has none."""
 
     examination: Examination | None = None
     """What was drawn for the diagnoses; None where none were made."""

@@ -36,6 +36,7 @@ from foretaste.data.vocabulary import Vocabulary
 from foretaste.errors import ArtifactError
 from foretaste.models import registry
 from foretaste.models.protocol import Recommender, State
+from foretaste.retrieval import ann
 
 POPULARITY = "popularity"
 """Column of the catalogue: events of each item in the training data."""
@@ -226,7 +227,8 @@ def write_bundle(root: Path, contents: BundleContents, *, clock: Clock = utc_now
     root.mkdir(parents=True, exist_ok=True)
     with atomic.unfinished_folder(root) as folder:
         _write_files(folder, contents)
-        unnamed = _manifest(folder, contents, now)
+        index = _write_index(folder, contents)
+        unnamed = _manifest(folder, contents, now).model_copy(update={"item_index": index})
         with atomic.locked(root):
             manifest = unnamed.model_copy(update={"bundle_id": _free_id(root, unnamed, now)}).sealed()
             manifest.write(folder)
@@ -286,6 +288,14 @@ def _write_files(folder: Path, contents: BundleContents) -> None:
     contents.catalogue.write_parquet(folder / _CATALOGUE_FILE)
     if contents.segments is not None:
         contents.segments.write(folder)
+
+
+def _write_index(folder: Path, contents: BundleContents) -> ann.ItemIndex | None:
+    """An index of the item vectors where the catalogue is large enough to gain from one."""
+    vectors_ID = contents.state.get("item_embeddings")
+    if vectors_ID is None or len(vectors_ID) < ann.FEWEST_ITEMS:
+        return None
+    return ann.build(vectors_ID, folder)
 
 
 def _read_vocabulary(path: Path, column: str) -> Vocabulary:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from foretaste.data.raw import SourceInfo
 from foretaste.errors import ArtifactError
+from foretaste.retrieval.ann import ItemIndex
 from foretaste.settings import Settings
 
 MANIFEST_FILE = "model_metadata.json"
@@ -70,10 +71,13 @@ class Manifest(Settings):
     """SHA-256 of every other file of the bundle."""
     digest: str
     """SHA-256 of all fields but this one."""
+    item_index: ItemIndex | None = None
+    """The index of a large catalogue; None for one that is searched exactly. Not written where it is None."""
 
     def computed_digest(self) -> str:
         """What `digest` must be."""
-        fields = self.model_dump(mode="json", exclude={"digest"})
+        fields = self._fields()
+        del fields["digest"]
         return hashlib.sha256(json.dumps(fields, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
     def sealed(self) -> Self:
@@ -82,8 +86,12 @@ class Manifest(Settings):
 
     def write(self, folder: Path) -> None:
         """Write `model_metadata.json`."""
-        text = json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(self._fields(), indent=2, ensure_ascii=False, allow_nan=False)
         (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
+
+    def _fields(self) -> dict[str, Any]:
+        """As they are written: what came to the layout after it is left out where it says nothing."""
+        return self.model_dump(mode="json", exclude={"item_index"} if self.item_index is None else None)
 
     @classmethod
     def read(cls, folder: Path) -> Self:

@@ -32,7 +32,7 @@ from foretaste.serving.arrangement import Arranged, Arrangement
 from foretaste.serving.audience import Asker, Audience, history_row
 from foretaste.serving.cards import ItemCards
 from foretaste.serving.filters import CatalogueFilters, Filters
-from foretaste.serving.rankings import ByScores, ByVector, Ranking
+from foretaste.serving.rankings import ByNeighbours, ByScores, ByVector, Ranking, nearest_items
 from foretaste.serving.segment_popularity import segment_popularity
 from foretaste.serving.slate_settings import SlateConfig
 
@@ -64,6 +64,7 @@ class Engine:
         Raises:
             ArtifactError: this foretaste cannot restore the bundle's model.
             ConfigError: `slate` names an attribute that the catalogue does not have.
+            ArtifactError: the index of the bundle cannot be read.
             RequestError: a boost has a filter that does not fit the catalogue.
         """
         self.bundle = bundle
@@ -74,6 +75,7 @@ class Engine:
         if self._embedder is not None:
             self._vectors = InnerProduct(self._embedder.item_embeddings_ID)
             self._units = InnerProduct(unit_rows(self._embedder.item_embeddings_ID))
+        self._index = nearest_items(bundle)
         self._audience = Audience(bundle)
         self._arrangement = Arrangement(slate or SlateConfig(), bundle, self.filters)
         self._plain = Arrangement(SlateConfig(), bundle, self.filters)
@@ -234,7 +236,10 @@ class Engine:
         if self._embedder is None:
             scores_I = self._model.score(Query.of_history(self._history_of([item])))[0]
             return ByScores(scores_I, self.bundle.popularity_I)
-        return ByVector(self._units.vector(item), self._units, self.bundle.popularity_I)
+        exact = ByVector(self._units.vector(item), self._units, self.bundle.popularity_I)
+        if self._index is None:
+            return exact
+        return ByNeighbours(self._units.vector(item), self._index, exact, self.bundle.popularity_I)
 
     def _ranking(self, asker: Asker) -> Ranking:
         def all_scores() -> FloatArray:

@@ -1,13 +1,20 @@
 """What an answer is ranked by: the best items of one user, and the score of any."""
 
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
 from foretaste.arrays import BoolArray, FloatArray, IntArray
+from foretaste.artifacts.bundle import Bundle
+from foretaste.artifacts.manifest import REMEDY
+from foretaste.errors import ArtifactError
+from foretaste.retrieval.ann import INSTALL, NearestItems, is_installed
 from foretaste.retrieval.inner_product import InnerProduct
 from foretaste.serving.slate import Slate, best_items, by_merit
+
+_log = logging.getLogger(__name__)
 
 _SORTED_AT_ONCE = 256
 
@@ -89,3 +96,42 @@ class ByVector:
         if self._all_scores is not None:
             return self._all_scores()
         return self.at(np.arange(len(self._popularity_I), dtype=np.int32))
+
+
+class ByNeighbours:
+    """A ranking by nearness whose best items an index finds; under a selective filter, and for more, it is exact."""
+
+    def __init__(self, unit_D: FloatArray, index: NearestItems, exact: ByVector, popularity_I: FloatArray) -> None:
+        self._unit_D = unit_D
+        self._index = index
+        self._exact = exact
+        self._popularity_I = popularity_I
+        self.at = exact.at
+        self.scores_I = exact.scores_I
+
+    def top(self, k: int, eligible_I: BoolArray) -> Slate:
+        """The best k eligible items that the index finds, with their full scores; where it finds fewer, exactly."""
+        if 2 * np.count_nonzero(eligible_I) >= len(eligible_I):
+            found_C = self._index.search(self._unit_D, 2 * (k + 1))
+            item_C = found_C[eligible_I[found_C]]
+            if len(item_C) >= k:
+                item_K, score_K = by_merit(item_C, self.at(item_C), self._popularity_I)
+                return Slate(item_K[:k], score_K[:k], k)
+        return self._exact.top(k, eligible_I)
+
+
+def nearest_items(bundle: Bundle) -> NearestItems | None:
+    """The index of a bundle; None where it has none, or where FAISS is not installed, which the log says.
+
+    Raises:
+        ArtifactError: the index cannot be read.
+    """
+    if bundle.manifest.item_index is None or not bundle.manifest.item_index.is_served:
+        return None
+    if not is_installed():
+        _log.warning("%s has an index, but faiss is not installed: exact search answers. `%s`", bundle.id, INSTALL)
+        return None
+    try:
+        return NearestItems(bundle.folder, len(bundle.items))
+    except ValueError as error:
+        raise ArtifactError(f"{bundle.folder}: {error}. {REMEDY}") from error

@@ -7,10 +7,13 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from foretaste.artifacts.bundle import Bundle, BundleContents, write_bundle
 from foretaste.errors import RequestError, UnknownItemError
 from foretaste.evaluation.protocol import EvaluationConfig, evaluate
+from foretaste.models.als import ALS, ALSConfig
+from foretaste.models.protocol import Query
 from foretaste.serving.engine import Engine, RecommendRequest
 
 MODELS = ("popularity", "item_knn", "ease", "als")
@@ -278,11 +281,15 @@ def reference(scores_I, popularity_I, catalogue, seen_items, request):
         wanted = request.filters
         return (
             not (request.exclude_seen and row["i"] in seen_items)
+            and (
+                row["available"] is not False if "available" not in wanted else row["available"] is wanted["available"]
+            )
             and ("genres" not in wanted or bool(set(wanted["genres"]) & set(row["genres"] or ())))
             and ("year_min" not in wanted or (row["year"] is not None and row["year"] >= wanted["year_min"]))
             and ("year_max" not in wanted or (row["year"] is not None and row["year"] <= wanted["year_max"]))
             and (not request.include or row["item_id"] in request.include)
             and row["item_id"] not in request.exclude
+            and row["item_id"] not in request.dismissed
         )
 
     def merit(row):
@@ -292,11 +299,11 @@ def reference(scores_I, popularity_I, catalogue, seen_items, request):
     return [row["item_id"] for row in sorted(filter(may_come, rows), key=merit)][: request.k]
 
 
-ITEM_IDS = st.lists(st.integers(0, 24).map(lambda item: f"m{item}"), max_size=12)
+ITEM_IDS = st.lists(st.integers(0, 90).map(lambda item: f"m{item}"), max_size=12)
 REQUESTS = st.builds(
     RecommendRequest,
     user_id=st.sampled_from([None, "u0", "u1", "u2", "nobody"]),
-    k=st.integers(1, 30),
+    k=st.integers(1, 100),
     exclude_seen=st.booleans(),
     filters=st.fixed_dictionaries(
         {},
@@ -304,38 +311,65 @@ REQUESTS = st.builds(
             "genres": st.lists(st.sampled_from("ABCD"), min_size=1, max_size=3),
             "year_min": st.integers(1989, 1996),
             "year_max": st.integers(1989, 1996),
+            "available": st.booleans(),
         },
     ),
-    include=ITEM_IDS,
+    include=st.one_of(st.just([]), st.just([]), ITEM_IDS),
     exclude=ITEM_IDS,
     history=ITEM_IDS,
+    dismissed=ITEM_IDS,
 )
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 2**32 - 1), requests=st.lists(REQUESTS, min_size=1, max_size=8))
-def test_answers_are_those_of_brute_force(fixed_model, make_dataset, tmp_path, seed, requests):
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    num_items=st.integers(1, 90),
+    by_vectors=st.booleans(),
+    requests=st.lists(REQUESTS, min_size=1, max_size=8),
+)
+def test_answers_are_those_of_brute_force(fixed_model, make_dataset, tmp_path, seed, num_items, by_vectors, requests):
     rng = np.random.default_rng(seed)
-    num_items = 24
     is_event_UI = rng.random((3, num_items)) < 0.2
     is_event_UI[2] = False
     catalogue = pl.DataFrame(
         {
             "item_id": [f"m{item}" for item in range(num_items)],
             "genres": [None if rng.random() < 0.1 else list(rng.choice(list("ABC"), 2)) for _ in range(num_items)],
-            "year": pl.Series([None if rng.random() < 0.1 else int(y) for y in rng.integers(1990, 1996, num_items)]),
-        }
+            "year": [None if rng.random() < 0.1 else int(year) for year in rng.integers(1990, 1996, num_items)],
+            "available": [None if rng.random() < 0.1 else bool(rng.random() < 0.8) for _ in range(num_items)],
+        },
+        schema={"item_id": pl.String, "genres": pl.List(pl.String), "year": pl.Int32, "available": pl.Boolean},
     )
     world = make_dataset(*np.nonzero(is_event_UI), 3, catalogue)
-    scores_I = rng.choice(np.array([-np.inf, 0, 0, 0.5, 1, 2], dtype=np.float32), num_items)
-    contents = BundleContents.of("fixed", fixed_model(scores_I), world, seed=0)
+    if by_vectors:
+        item_ID = rng.integers(-1, 2, (num_items, 3)).astype(np.float32)  # many equal scores
+        state = {
+            "user_embeddings": rng.integers(-2, 3, (3, 3)).astype(np.float32),
+            "item_embeddings": item_ID,
+            "item_energy": np.square(item_ID).sum(axis=0),
+            "unobserved_weight": np.array([0.5]),
+        }
+        contents = BundleContents.of("als", ALS(ALSConfig(embedding_dim=3)).load_state(state), world, seed=0)
+    else:
+        scores_I = rng.choice(np.array([-np.inf, 0, 0, 0.5, 1, 2], dtype=np.float32), num_items)
+        contents = BundleContents.of("fixed", fixed_model(scores_I), world, seed=0)
     engine = Engine(write_bundle(tmp_path, contents))
-    popularity_I = is_event_UI.sum(axis=0)
+    model, popularity_I = engine.bundle.model(), is_event_UI.sum(axis=0)
+    known_ids = set(catalogue["item_id"])
     for request in requests:
         user = {"u0": 0, "u1": 1, "u2": 2}.get(request.user_id)
-        seen_items = set() if user is None else set(np.flatnonzero(is_event_UI[user]).tolist())
-        seen_items |= {int(item_id[1:]) for item_id in request.history if item_id != "m24"}
+        stored = set() if user is None else set(np.flatnonzero(is_event_UI[user]).tolist())
+        met = stored | {int(item_id[1:]) for item_id in request.history if item_id in known_ids}
+        met -= {int(item_id[1:]) for item_id in request.dismissed}
+        history = np.zeros((1, num_items), dtype=np.float32)
+        history[0, sorted(met)] = 1
         answer = engine.recommend(request)
-        used_I = popularity_I if not seen_items else scores_I
-        assert answer.is_fallback == (not seen_items)
-        assert ids(answer) == reference(used_I, popularity_I, catalogue, seen_items, request)
+        as_stored = user is not None and met == stored
+        query = Query(np.array([user if as_stored else -1], dtype=np.int32), sparse.csr_array(history))
+        used_I = model.score(query)[0] if met else popularity_I
+        assert answer.is_fallback == (not met)
+        assert ids(answer) == reference(used_I, popularity_I, catalogue, met, request)
+        has_score_K = used_I[answer.items.item_K] > -np.inf
+        shown_K = np.where(has_score_K, used_I[answer.items.item_K], popularity_I[answer.items.item_K])
+        assert answer.items.scores == shown_K.tolist(), "scores are equal to the bit"

@@ -17,6 +17,8 @@ TITLE = "title"
 YEAR = "year"
 GENRES = "genres"
 AUTHOR = "author"
+AVAILABLE = "available"
+"""An attribute of true and false: an item for which it is false is shown only to requests that filter by it."""
 
 
 @dataclass(frozen=True)

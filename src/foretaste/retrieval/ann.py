@@ -20,7 +20,7 @@ from foretaste.settings import Settings
 
 INDEX_FILE = "item_index.faiss"
 FEWEST_ITEMS = 100_000
-"""Smaller catalogues are searched exactly (`docs/decisions/0011-faiss-above-a-hundred-thousand-items.md`)."""
+"""Smaller catalogues are searched exactly (`docs/decisions/0007-faiss-above-100000-items.md`)."""
 LOWEST_RECALL = 0.98
 INSTALL = "pip install 'foretaste[ann]'"
 

@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from foretaste.arrays import UNKNOWN, BoolArray, FloatArray, IntArray
 from foretaste.artifacts.bundle import Bundle, Clock, utc_now
 from foretaste.artifacts.segments import Segment
+from foretaste.data.schemas import AVAILABLE
 from foretaste.errors import RequestError, UnknownItemError
 from foretaste.models.explain import contributions
 from foretaste.models.protocol import Embedder, Query
@@ -76,6 +78,7 @@ class Engine:
             self._vectors = InnerProduct(self._embedder.item_embeddings_ID)
             self._units = InnerProduct(unit_rows(self._embedder.item_embeddings_ID))
         self._index = nearest_items(bundle)
+        self._sold_out_H = _sold_out(bundle)
         self._audience = Audience(bundle)
         self._arrangement = Arrangement(slate or SlateConfig(), bundle, self.filters)
         self._plain = Arrangement(SlateConfig(), bundle, self.filters)
@@ -270,6 +273,8 @@ class Engine:
     def _eligible(self, filters: Filters, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> BoolArray:
         """True for each item that may come; may be written to."""
         eligible_I = self.filters.eligible(filters)
+        if AVAILABLE not in filters and len(self._sold_out_H):
+            eligible_I[self._sold_out_H] = False
         if include:
             eligible_I &= _mask(self._audience.known(include), len(eligible_I))
         if exclude:
@@ -292,6 +297,13 @@ class Engine:
         unknown_history = " and the bundle holds none of the history's items" if request.history else ""
         among = f" among {' and '.join(segment.name for segment in segments)}" if segments else " items"
         return f"{who}{unknown_history}: popular{among}"
+
+
+def _sold_out(bundle: Bundle) -> IntArray:
+    """Items of which the catalogue says that they are not available; what it says nothing of is."""
+    if bundle.catalogue.schema.get(AVAILABLE) != pl.Boolean:
+        return np.zeros(0, dtype=np.int32)
+    return bundle.catalogue[AVAILABLE].eq(False).fill_null(False).arg_true().cast(pl.Int32).to_numpy()
 
 
 def _check_k(k: int) -> None:

@@ -43,7 +43,7 @@ SEQ = "seq"
 REQUEST_KNOWN = "request_known"
 """Column of feedback: whether the request it names is in the log; null where it names none."""
 
-FROM_REQUEST = (ENDPOINT, MODEL_VERSION, VARIANT)
+FROM_REQUEST = (ENDPOINT, MODEL_VERSION, VARIANT, USER_KNOWN)
 """Columns of feedback that are those of its request, written once the request is known. Beside them `slot`, the place
 at which the request showed the item, from 0 on; null where it did not."""
 
@@ -106,7 +106,7 @@ FEEDBACK = sa.Table(
     _seq(),
     *_columns(FEEDBACK_COLUMNS, unique=EVENT_ID),
     sa.Column(REQUEST_KNOWN, sa.Boolean()),
-    *(sa.Column(name, sa.Text()) for name in FROM_REQUEST),
+    *(sa.Column(name, REQUESTS.c[name].type) for name in FROM_REQUEST),
     sa.Column(SLOT, sa.Integer()),
     sa.Index("feedback_by_time", TIMESTAMP),
     sa.Index("feedback_by_user", USER_ID),

@@ -7,6 +7,7 @@ its rows may be empty.
 
 import numba
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from foretaste.arrays import EMPTY_SLOT, DoubleArray, IntArray, LongArray
@@ -252,16 +253,25 @@ def coverage(item_BK: IntArray, num_items: int) -> float:
 def gini(item_BK: IntArray, num_items: int) -> float:
     """How unequally the lists show the items of the catalogue: the Gini index of how often each one is shown.
 
-    Σ_j (2j − n − 1) x_j / (n Σ x), x ascending, over all n items of the catalogue, those never shown included. 0: each
-    equally often; near 1: all lists show the same few. 0 where nothing is shown.
+    Over all items of the catalogue, those never shown included. 0: each equally often; near 1: all lists show the same
+    few. 0 where nothing is shown.
 
     Args:
         item_BK: the lists of all users.
         num_items: items of the catalogue, those without events included.
     """
-    shown_I = np.sort(_times_shown(item_BK, num_items)).astype(np.float64)
-    total = shown_I.sum()
-    return float((2 * np.arange(1, num_items + 1) - num_items - 1) @ shown_I / (num_items * total)) if total else 0.0
+    return gini_index(_times_shown(item_BK, num_items))
+
+
+def gini_index(counts_I: npt.ArrayLike) -> float:
+    """Gini index of n counts: Σ_j (2j − n − 1) x_j / (n Σ x), x ascending; 0 where they sum to 0."""
+    ascending_I = np.sort(np.asarray(counts_I, dtype=np.float64))
+    num_counts, total = len(ascending_I), ascending_I.sum()
+    return (
+        float((2 * np.arange(1, num_counts + 1) - num_counts - 1) @ ascending_I / (num_counts * total))
+        if total
+        else 0.0
+    )
 
 
 def _times_shown(item_BK: IntArray, num_items: int) -> LongArray:

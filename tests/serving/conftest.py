@@ -1,5 +1,6 @@
 """Worlds to serve: a small one with every kind of attribute, and a model whose scores the test chooses."""
 
+import shutil
 import sys
 from types import ModuleType
 
@@ -142,13 +143,18 @@ def quiet_store(als_contents, tmp_path_factory):
     return store
 
 
-@pytest.fixture
-def store(als_contents, popularity_contents, tmp_path):
-    """A store of two bundles, the ALS one live and the popularity one live before it."""
-    store = BundleStore(tmp_path / "bundles")
+@pytest.fixture(scope="session")
+def two_bundles(als_contents, popularity_contents, tmp_path_factory):
+    store = BundleStore(tmp_path_factory.mktemp("two"))
     store.publish(popularity_contents)
     store.publish(als_contents)
-    return store
+    return store.root
+
+
+@pytest.fixture
+def store(two_bundles, tmp_path):
+    """A store of two bundles, the ALS one live and the popularity one live before it."""
+    return BundleStore(shutil.copytree(two_bundles, tmp_path / "bundles", symlinks=True))
 
 
 @pytest.fixture

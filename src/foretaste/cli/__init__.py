@@ -21,6 +21,7 @@ COMMAND_MODULES = (
     "tune",
     "data",
     "serving",
+    "keys",
     "bundles",
     "logs",
     "doctor",

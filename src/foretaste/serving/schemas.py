@@ -63,16 +63,16 @@ class RecommendBody(_Body):
     k: K = 10
     exclude_seen: bool = True
     """Leave out what the user has met: what the model was trained on, feedback since, and `history`."""
-    filters: FiltersBody = {}
-    include: list[Id] = Field(default=[], max_length=10_000)
+    filters: FiltersBody = Field(default_factory=dict)
+    include: list[Id] = Field(default_factory=list, max_length=10_000)
     """Only these items; empty for any. Unknown ids are passed over."""
-    exclude: list[Id] = Field(default=[], max_length=10_000)
+    exclude: list[Id] = Field(default_factory=list, max_length=10_000)
     """Not these items. Unknown ids are passed over."""
-    history: list[Id] = Field(default=[], max_length=_MAX_VALUES)
+    history: list[Id] = Field(default_factory=list, max_length=_MAX_VALUES)
     """Items that the user has met beside those that the model was trained on; they count at once."""
-    seeds: list[Id] = Field(default=[], max_length=_MAX_VALUES)
+    seeds: list[Id] = Field(default_factory=list, max_length=_MAX_VALUES)
     """Items that somebody likes of whom no history is known."""
-    attributes: AttributesBody = {}
+    attributes: AttributesBody = Field(default_factory=dict)
 
 
 class BatchBody(_Body):
@@ -87,7 +87,7 @@ class SimilarBody(_Body):
 
     item_id: Id
     k: K = 10
-    filters: FiltersBody = {}
+    filters: FiltersBody = Field(default_factory=dict)
 
 
 class ExplainBody(_Body):
@@ -95,7 +95,7 @@ class ExplainBody(_Body):
 
     item_id: Id
     user_id: Id | None = None
-    history: list[Id] = Field(default=[], max_length=_MAX_VALUES)
+    history: list[Id] = Field(default_factory=list, max_length=_MAX_VALUES)
     """Items that the user has met beside those that the model was trained on."""
     limit: Annotated[int, Field(ge=1, le=100)] = 5
     """How many items of the history to name, at most."""
@@ -124,7 +124,7 @@ class UserBody(_Body):
 
     user_id: Id | None = None
     """May be left out with a token, which says itself who."""
-    attributes: AttributesBody = {}
+    attributes: AttributesBody = Field(default_factory=dict)
 
 
 Body = TypeVar("Body", bound=_Body)

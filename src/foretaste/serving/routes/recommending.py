@@ -4,7 +4,6 @@ Each takes its turn at the gate and computes on the event loop: an answer takes 
 and back.
 """
 
-import secrets
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -13,7 +12,7 @@ from fastapi import Body, Path, Query, Response
 from foretaste.data.schemas import GENRES
 from foretaste.serving import encoding, schemas
 from foretaste.serving.engine import RecommendRequest
-from foretaste.serving.exchange import Exchange
+from foretaste.serving.exchange import Exchange, new_request_id
 from foretaste.serving.live_models import Served
 from foretaste.serving.logs.service import ServiceLogs
 from foretaste.serving.problems import documented
@@ -56,7 +55,7 @@ def add_recommending(calls: Calls, service: Service) -> None:
 
     async def recommend_batch(exchange: CurrentExchange, body: Annotated[schemas.BatchBody, Body()]) -> bytes:
         """The best items for several users, each as by /recommend; each answer has a request id of its own."""
-        answers = [await answered(exchange, each, secrets.token_hex(16)) for each in body.requests]
+        answers = [await answered(exchange, each, new_request_id()) for each in body.requests]
         return encoding.batch(answers, exchange.request_id)
 
     async def similar(exchange: CurrentExchange, body: Annotated[similar_body, Body()]) -> bytes:  # type: ignore[valid-type]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 DATABASE_FILE = "study.db"
 WORKERS = "workers"
 """Folder of the locks."""
-_DEFAULTS, _WORKER, _AGAIN, _REASON, _SECONDS = "defaults", "worker", "again", "reason", "seconds"
+_DEFAULTS, _PLACE, _WORKER, _AGAIN = "defaults", "place", "worker", "again"
+_REASON, _SECONDS = "reason", "seconds"
 _IDENTITY = "identity"
 _STUDY = "study"
 _LOCK_SECONDS = 120
@@ -53,8 +55,8 @@ def check_installed() -> None:
 class Told:
     """What is known of a trial."""
 
-    number: int
-    """Counted from 0, trials that were left unfinished included."""
+    place: int
+    """Counted from 1; a trial that is tried again keeps it."""
     state: str
     """One of `STATES`."""
     is_defaults: bool
@@ -72,7 +74,7 @@ class Attempt:
     """A trial that this process has begun."""
 
     place: int
-    """Counted from 1, of those that count."""
+    """Counted from 1; a trial that is tried again keeps it."""
     is_defaults: bool
     values: dict[str, Value]
     trial: "optuna.Trial"
@@ -101,17 +103,20 @@ class Study:
 
         with atomic.locked(self._folder):
             self._take_back()
-            counted = [trial for trial in _counted(self._study) if trial.state != optuna.trial.TrialState.WAITING]
-            if len(counted) >= self._config.trials:
+            begun = [trial for trial in _counted(self._study) if trial.state != optuna.trial.TrialState.WAITING]
+            if len(begun) >= self._config.trials:
                 return None
-            self._study.sampler = _sampler(self._config, len(counted))
+            taken = {trial.user_attrs[_PLACE] for trial in begun}
+            place = next(place for place in count(1) if place not in taken)
+            self._study.sampler = _sampler(self._config, place)
             trial = self._study.ask()
             trial.set_user_attr(_WORKER, self._worker)
+            trial.set_user_attr(_PLACE, place)
             is_defaults = bool(trial.user_attrs.get(_DEFAULTS))
             for name, dimension in sorted(self._config.space.items()):
                 if not is_defaults or dimension.holds(value_of(self._hyperparameters, name)):
                     _suggest(trial, name, dimension, whole=is_whole(self._hyperparameters, name))
-            return Attempt(len(counted) + 1, is_defaults, dict(trial.params), trial)
+            return Attempt(place, is_defaults, dict(trial.params), trial)
 
     def finish(self, attempt: Attempt, figure: float, seconds: float) -> None:
         """The trial reached `figure` in so many seconds."""
@@ -133,14 +138,19 @@ class Study:
         self._study.tell(attempt.trial, state=optuna.trial.TrialState.FAIL)
 
     def told(self) -> list[Told]:
-        """The trials that count, oldest first."""
+        """The trials that count, by their place."""
         import optuna
 
         state = optuna.trial.TrialState
         names = dict(zip((state.COMPLETE, state.PRUNED, state.FAIL, state.RUNNING), STATES, strict=True))
+        with atomic.locked(self._folder):
+            trials = sorted(
+                (trial for trial in _counted(self._study) if trial.state in names),
+                key=lambda trial: trial.user_attrs[_PLACE],
+            )
         return [
             Told(
-                number=trial.number,
+                place=trial.user_attrs[_PLACE],
                 state=names[trial.state],
                 is_defaults=bool(trial.user_attrs.get(_DEFAULTS)),
                 values=dict(trial.params),
@@ -148,8 +158,7 @@ class Study:
                 reason=trial.user_attrs.get(_REASON, ""),
                 seconds=trial.user_attrs.get(_SECONDS),
             )
-            for trial in _counted(self._study)
-            if trial.state in names
+            for trial in trials
         ]
 
     def _take_back(self) -> None:

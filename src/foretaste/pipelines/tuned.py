@@ -56,7 +56,7 @@ def judge_winner(
     best = max(complete, key=lambda pair: pair[0])[1]
     with atomic.locked(folder / WORKERS):
         kept = _kept(folder / RESULT_FILE)
-        if kept and kept["best"]["trial"] == best.number:
+        if kept and kept["best"]["trial"] == best.place:
             return kept
         first = next((trial for _, trial in complete if trial.is_defaults), None)
         told = _judge(folder, best, first, config, divided, narrator)
@@ -78,7 +78,7 @@ def _judge(
         defaults = winner if best.is_defaults else judge(label, untuned, divided, narrator)
     path = folder / BEST_FILE
     text = yaml.safe_dump(tuned.resolved(), sort_keys=False, allow_unicode=True)
-    atomic.write_text(path, f"# foretaste run {path}\n# Trial {best.number} of the study {folder.name}.\n{text}")
+    atomic.write_text(path, f"# foretaste run {path}\n# Trial {best.place} of the study {folder.name}.\n{text}")
     return {
         "config": str(path),
         "best": _told(best, winner),
@@ -90,7 +90,7 @@ def _judge(
 def _told(trial: Told, judged: Judged) -> dict[str, Any]:
     assert judged.valid is not None
     return {
-        "trial": trial.number,
+        "trial": trial.place,
         "values": trial.values,
         "valid": metrics_json(judged.valid),
         "test": metrics_json(judged.test),

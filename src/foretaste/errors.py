@@ -6,6 +6,7 @@
     │   └── SplitError     the data cannot be split as asked
     ├── ModelError         a model cannot be trained or asked for scores as it is used
     ├── ArtifactError      a run or a bundle is missing, damaged or in the way
+    ├── TrackingError      the experiment tracker cannot be reached or refuses what it is sent
     ├── EstimationError    a log cannot answer what it is asked
     ├── RequestError       a request names what does not exist
     │   └── UnknownItemError
@@ -42,6 +43,10 @@ class ArtifactError(ForetasteError):
 
 class EstimationError(ForetasteError):
     """A log cannot answer what it is asked."""
+
+
+class TrackingError(ForetasteError):
+    """The experiment tracker cannot be reached or refuses what it is sent; nothing else is lost."""
 
 
 class RequestError(ForetasteError):

@@ -5,7 +5,9 @@ import polars as pl
 import pytest
 
 from foretaste.config import ExperimentConfig, check
+from foretaste.errors import TrackingError
 from foretaste.pipelines.run_record import RunRecord
+from foretaste.tracking.protocol import Registration
 
 SMALL = {
     "name": "small",
@@ -53,3 +55,33 @@ def recorded_run(tmp_path):
         return RunRecord.read(folder)
 
     return _write
+
+
+class FakeTracker:
+    """Keeps what it is told; fails where told to."""
+
+    def __init__(self):
+        self.runs, self.aliases, self.problem = {}, {}, None
+
+    def send(self, run, experiment, model):
+        self._fail()
+        self.runs[run.run_id] = (run, experiment)
+        versions = [one.bundle.bundle_id for one, _ in self.runs.values()]
+        return Registration("its-id", model, str(versions.index(run.bundle.bundle_id) + 1))
+
+    def set_aliases(self, model, aliases):
+        self._fail()
+        self.aliases[model] = dict(aliases)
+
+    def _fail(self):
+        if self.problem:
+            raise TrackingError(self.problem)
+
+
+@pytest.fixture
+def tracker(monkeypatch):
+    """Stands in for MLflow, wherever runs are sent."""
+    fake = FakeTracker()
+    for module in ("tracking", "promotion"):
+        monkeypatch.setattr(f"foretaste.pipelines.{module}.open_tracker", lambda *_: fake)
+    return fake

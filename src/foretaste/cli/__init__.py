@@ -19,6 +19,7 @@ COMMAND_MODULES = (
     "comparison",
     "report",
     "tune",
+    "tracking",
     "data",
     "serving",
     "keys",

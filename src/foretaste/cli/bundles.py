@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from foretaste.cli.output import DEFAULT_STORE, JsonOption, StoreOption, console, example, print_json
+from foretaste.cli.experiments import ConsoleNarrator
+from foretaste.cli.output import DEFAULT_STORE, JsonOption, StoreOption, console, example, note_console, print_json
 
 if TYPE_CHECKING:
     from foretaste.artifacts.store import BundleStore
@@ -103,16 +104,20 @@ def promote(
 ) -> None:
     """Make a bundle the live one, after verifying it."""
     opened = _open(store)
+    from foretaste.pipelines.promotion import promote as promote_everywhere
+
     before = opened.production_id()
-    opened.promote(bundle, reason)
+    promote_everywhere(opened, bundle, reason, ConsoleNarrator(note_console()))
     _say_moved(before, opened.production_id(), as_json)
 
 
 def rollback(reason: ReasonOption = "", store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """Make the bundle that was live before the live one again."""
     opened = _open(store)
+    from foretaste.pipelines.promotion import rollback as roll_back_everywhere
+
     before = opened.production_id()
-    _say_moved(before, opened.rollback(reason), as_json)
+    _say_moved(before, roll_back_everywhere(opened, reason, ConsoleNarrator(note_console())), as_json)
 
 
 def prune(

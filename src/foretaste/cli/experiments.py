@@ -38,6 +38,12 @@ BadRowsOption = Annotated[
     str | None,
     typer.Option("--on-bad-rows", metavar="quarantine|drop|fail", help="What happens to rows that cannot be read."),
 ]
+TrackingUriOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri", metavar="URI", help="MLflow store or server, as in sqlite:///mlflow.db.", show_default=False
+    ),
+]
 _RUN_CONFIG = "configs/movielens-100k.yaml"
 
 
@@ -94,15 +100,21 @@ def run(
     on_bad_rows: BadRowsOption = None,
     artifacts: ArtifactsOption = DEFAULT_ARTIFACTS,
     promote: Annotated[bool, typer.Option(help="Make the published bundle the live one.")] = True,
+    track: Annotated[
+        bool | None, typer.Option(help="Send the run to MLflow.", show_default="where the config says so")
+    ] = None,
+    tracking_uri: TrackingUriOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Prepare, split, train, compare, publish the best and write a report."""
     loaded = load_experiment(config, overrides, on_bad_rows)
     from foretaste.pipelines.run import run as run_pipeline
+    from foretaste.pipelines.tracking import destination
 
+    track_to = destination(loaded, artifacts, uri=tracking_uri, wanted=track)
     out = console(as_json)
     command = ["foretaste", "run", str(config), *_repeated(overrides, on_bad_rows)]
-    result = run_pipeline(loaded, artifacts, command, ConsoleNarrator(out), promote=promote)
+    result = run_pipeline(loaded, artifacts, command, ConsoleNarrator(out), promote=promote, track_to=track_to)
     _print_comparison(out, loaded, result)
     print_warnings(out, result.warnings)
     if as_json:

@@ -2,6 +2,7 @@
 
 from foretaste.config.experiment import ExperimentConfig, ModelSpec
 from foretaste.config.reading import check, config_of, load_config
+from foretaste.config.tracking import TrackingConfig
 from foretaste.config.tuning import TuneConfig
 
-__all__ = ["ExperimentConfig", "ModelSpec", "TuneConfig", "check", "config_of", "load_config"]
+__all__ = ["ExperimentConfig", "ModelSpec", "TrackingConfig", "TuneConfig", "check", "config_of", "load_config"]

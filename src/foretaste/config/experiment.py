@@ -6,6 +6,7 @@ from typing import Any, Self
 from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from foretaste.config.explained import SectionError
+from foretaste.config.tracking import TrackingConfig
 from foretaste.config.tuning import TuneConfig
 from foretaste.data.prepare import PrepareConfig
 from foretaste.data.sources import SourceConfig
@@ -52,6 +53,8 @@ class ExperimentConfig(Settings):
     """Train each model again on train and valid before it is tested and published."""
     tune: TuneConfig | None = None
     """The search of `foretaste tune`; a run takes no notice of it."""
+    tracking: TrackingConfig | None = None
+    """Where runs are tracked; null, given as such, for the defaults, and nowhere without the section."""
 
     @field_validator("models", mode="before")
     @classmethod
@@ -59,6 +62,11 @@ class ExperimentConfig(Settings):
         if not isinstance(models, Mapping):
             raise ValueError("expected a section for each model, as in 'als: {embedding_dim: 64}'")
         return {label: _model_spec(str(label), section) for label, section in models.items()}
+
+    @field_validator("tracking", mode="before")
+    @classmethod
+    def _tracks_by_default(cls, tracking: Any) -> Any:
+        return {} if tracking is None else tracking
 
     @model_validator(mode="after")
     def _tunes_what_there_is(self) -> Self:

@@ -28,11 +28,20 @@ from foretaste.evaluation.warnings import EvaluationWarning, of_figures, of_spli
 from foretaste.models.registry import check_trainable
 from foretaste.pipelines.experiment import Divided, Judged, divide, judge
 from foretaste.pipelines.narration import Narrator, Silence
+from foretaste.pipelines.promotion import tell_registries
+from foretaste.pipelines.provenance import provenance, write_provenance
 from foretaste.pipelines.report_files import REPORT_FILE, REPORT_HTML_FILE, write_report
-from foretaste.pipelines.run_record import RESULT_FILE, TRUTH, comparable_protocol, write_outcome, write_per_user
+from foretaste.pipelines.run_record import (
+    CONFIG_FILE,
+    RESULT_FILE,
+    TRUTH,
+    comparable_protocol,
+    write_outcome,
+    write_per_user,
+)
+from foretaste.pipelines.tracking import Destination, send_or_tell
 from foretaste.training.processes import num_processes
 
-CONFIG_FILE = "config.yaml"
 DIAGNOSTICS_FILE = "diagnostics.json"
 
 
@@ -90,6 +99,7 @@ def run(
     narrator: Narrator | None = None,
     *,
     promote: bool = True,
+    track_to: Destination | None = None,
 ) -> RunResult:
     """Prepare, split, fit and judge every model, publish the best and write the report.
 
@@ -102,6 +112,7 @@ def run(
         command: what to type for the same result; the report tells it.
         narrator: told of each stage.
         promote: make the bundle the live one.
+        track_to: where the run is sent once it is whole; a failure there is told, and loses nothing.
 
     Raises:
         ConfigError: it was started by torchrun; only `train` is shared between processes.
@@ -115,7 +126,8 @@ def run(
         )
     for spec in config.models.values():
         check_trainable(spec.type)
-    run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{config.name}"
+    config, started_at = config.model_copy(update={"tracking": None}), datetime.now(UTC)
+    run_id = f"{started_at:%Y%m%d-%H%M%S}-{config.name}"
     divided = divide(config, narrator)
     judged = [judge(label, config, divided, narrator) for label in config.models]
     best = choose(judged, config.evaluation.select_by)
@@ -164,9 +176,12 @@ def run(
         warnings,
         report.truth,
     )
-    _write(result, config, compose(report), diagnoses)
+    _write(result, config, compose(report), diagnoses, provenance(bundle, started_at))
     narrator.say("bundle", f"{store.root / bundle.id}{'  → production' if promote else ''}")
     narrator.say("report", str(result.report_html))
+    if track_to is not None:
+        send_or_tell(result.folder, track_to, artifacts, narrator)
+    tell_registries(store, narrator)
     return result
 
 
@@ -255,12 +270,19 @@ def _model_json(judged: Judged) -> dict[str, Any]:
     }
 
 
-def _write(result: RunResult, config: ExperimentConfig, report: Document, diagnoses: Sequence[Diagnosis]) -> None:
+def _write(
+    result: RunResult,
+    config: ExperimentConfig,
+    report: Document,
+    diagnoses: Sequence[Diagnosis],
+    origin: dict[str, Any],
+) -> None:
     """The folder of the run: report, resolved config, figures, and each model's outcome per user and per epoch."""
     root = result.folder.parent
     root.mkdir(parents=True, exist_ok=True)
     with atomic.unfinished_folder(root) as folder:
         write_report(folder, report)
+        write_provenance(folder, origin)
         resolved = yaml.safe_dump(config.resolved(), sort_keys=False, allow_unicode=True)
         (folder / CONFIG_FILE).write_text(resolved, encoding="utf-8")
         line = json.dumps(result.to_json(), indent=2, ensure_ascii=False, allow_nan=False)

@@ -15,6 +15,7 @@ from foretaste.data.vocabulary import Vocabulary
 from foretaste.errors import ArtifactError, ConfigError
 from foretaste.evaluation.protocol import Evaluation, EvaluationConfig
 
+CONFIG_FILE = "config.yaml"
 RESULT_FILE = "result.json"
 LATEST = "latest"
 PER_USER, TRUTH = "per_user", "truth"

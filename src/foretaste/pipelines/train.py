@@ -12,6 +12,7 @@ from foretaste.evaluation.protocol import evaluate as evaluate_model
 from foretaste.models.registry import check_trainable
 from foretaste.pipelines.experiment import divide, fit, learns_by_gradient, may_stop_early, refit_spec
 from foretaste.pipelines.narration import Narrator, Silence
+from foretaste.pipelines.promotion import tell_registries
 from foretaste.training.processes import is_writer, joined
 
 
@@ -76,6 +77,8 @@ def train(
             shutil.rmtree(checkpoints, ignore_errors=True)
             arrow = "  → production" if is_live else ""
             narrator.say("train", f"{each}  {seconds:.1f} s  {store.root / bundles[each].id}{arrow}")
+    if promote and is_writer():
+        tell_registries(store, narrator)
     return bundles
 
 

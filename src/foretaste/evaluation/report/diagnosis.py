@@ -123,8 +123,8 @@ def _correlations(chosen: Diagnosis, top: int) -> list[Block]:
         [
             Cell(text=one.feature, is_strong=one.corrected_p < _SIGNIFICANT),
             f"{one.r:+.{_DECIMALS}f}",
-            f"{one.p:.2g}",
-            f"{one.corrected_p:.2g}",
+            _p(one.p),
+            _p(one.corrected_p),
         ]
         for one in shown
     ]
@@ -189,6 +189,10 @@ def _histogram(label: str, whose: str, found: Norms) -> Figure:
 def _remarks(told: Sequence[Diagnosis]) -> list[Block]:
     remarks = dict.fromkeys(remark for one in told for remark in one.remarks)
     return [Bullets(items=tuple(line(one) for one in remarks))] if remarks else []
+
+
+def _p(p: float) -> str:
+    return "< 1e-9" if p < 1e-9 else f"{p:.2g}"
 
 
 def _cell(estimate: Estimate) -> Cell:

@@ -1,6 +1,6 @@
 """Charts as SVG: drawn for the width of a phone, scaled by the page, coloured by its style sheet.
 
-Text is measured by a rough width a letter, with room to spare, so that no two texts touch.
+Text is measured by the widths of letters in a wide font (DejaVu Sans), so that no two texts touch in any usual one.
 """
 
 import math
@@ -10,8 +10,12 @@ from xml.etree.ElementTree import Element, SubElement
 from foretaste.evaluation.report.document import Curve, Figure, Histogram, Interval, IntervalChart, LineChart
 
 WIDTH = 360
-_LETTER = 6.6
-"""Width of a letter of 12 units, on the generous side."""
+_NARROW, _WIDE = set("iljtfrI.,:;'|![]() -"), set("mwMW@%…")
+_FIRST_IDEOGRAM = 0x2E80
+_GAP = 7.0
+"""Least room between two texts in a row."""
+_BOLD = 1.12
+"""How much wider letters in strong type are."""
 _ROW = 26
 _TICKS = 4
 _SERIES = 6
@@ -85,53 +89,72 @@ def _stroke(parent: Element, x1: float, y1: float, x2: float, y2: float, style: 
     SubElement(parent, "line", {"x1": f"{x1:g}", "y1": f"{y1:g}", "x2": f"{x2:g}", "y2": f"{y2:g}", "class": style})
 
 
+def _width(text: str) -> float:
+    """Of text of 12 units, at most."""
+    return sum(_letter_width(letter) for letter in text)
+
+
+def _letter_width(letter: str) -> float:
+    if letter in _NARROW:
+        return 5.0
+    if letter in _WIDE or ord(letter) >= _FIRST_IDEOGRAM:
+        return 12.1
+    return 8.9 if letter.isupper() else 7.7
+
+
 def _fit(text: str, room: float) -> str:
     """The text, cut where it would not fit."""
-    letters = max(1, int(room / _LETTER))
-    return text if len(text) <= letters else f"{text[: letters - 1]}…"
+    if _width(text) <= room:
+        return text
+    while text and _width(text) + _width("…") > room:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def _spread(axis: _Axis) -> Iterator[tuple[float, str]]:
     """The ticks that have room for their label, the first always, as (position, label)."""
     free_from = -math.inf
     for tick, label in zip(axis.ticks, axis.labels, strict=True):
-        half = len(label) * _LETTER / 2
+        half = _width(label) / 2
         at = axis(tick)
         if at - half >= free_from and half <= at <= WIDTH - half:
             yield at, label
-            free_from = at + half + _LETTER
+            free_from = at + half + _GAP
 
 
 def _bottom_axis(svg: Element, axis: _Axis, top: float, bottom: float, title: str) -> None:
     for at, label in _spread(axis):
         _stroke(svg, at, top, at, bottom, "grid")
-        _text(svg, at, bottom + 15, label, "middle")
-    _text(svg, (axis(axis.low) + axis(axis.high)) / 2, bottom + 32, _fit(title, WIDTH), "middle", "axis")
+        _text(svg, at, bottom + 18, label, "middle")
+    middle = (axis(axis.low) + axis(axis.high)) / 2
+    _text(svg, middle, bottom + 36, _fit(title, 2 * min(middle, WIDTH - middle)), "middle", "axis")
 
 
 def _intervals(figure: Figure, chart: IntervalChart) -> Element:
     rows = chart.intervals
-    longest = max(len(one.label) for one in rows)
-    left, right = min(longest * _LETTER, 132.0) + 10, WIDTH - 58.0
+    values = [f"{one.value:,.{chart.decimals}f}" for one in rows]
+    left = min(max(_width(one.label) for one in rows) * _BOLD, 132.0) + 10
+    right = WIDTH - 12.0 - max(_width(value) for value in values) * _BOLD
     top = 6.0
     bottom = top + _ROW * len(rows)
-    svg = _canvas(figure, bottom + 40)
+    svg = _canvas(figure, bottom + 44)
     ends = [end for one in rows for end in (one.low, one.high)]
     axis = _Axis([*ends, *([] if chart.reference is None else [chart.reference])], left, right)
     _bottom_axis(svg, axis, top, bottom, chart.axis)
     if chart.reference is not None:
         _stroke(svg, axis(chart.reference), top, axis(chart.reference), bottom, "reference")
-    for place, one in enumerate(rows):
-        _interval(svg, one, axis, top + _ROW * (place + 0.5), left, chart.decimals)
+    for place, (one, value) in enumerate(zip(rows, values, strict=True)):
+        _interval(svg, one, value, axis, top + _ROW * (place + 0.5), left)
     return svg
 
 
-def _interval(svg: Element, one: Interval, axis: _Axis, y: float, left: float, decimals: int) -> None:
-    style = "best" if one.is_strong else "other"
-    _text(svg, left - 8, y + 4, _fit(one.label, left - 8), "end", "label strong" if one.is_strong else "label")
+def _interval(svg: Element, one: Interval, value: str, axis: _Axis, y: float, left: float) -> None:
+    style, type_ = ("best", "label strong") if one.is_strong else ("other", "label")
+    room = (left - 8) / (_BOLD if one.is_strong else 1)
+    _text(svg, left - 8, y + 4, _fit(one.label, room), "end", type_)
     _stroke(svg, axis(one.low), y, axis(one.high), y, f"whisker {style}")
     SubElement(svg, "circle", {"cx": f"{axis(one.value):g}", "cy": f"{y:g}", "r": "4.5", "class": f"dot {style}"})
-    _text(svg, WIDTH - 2, y + 4, f"{one.value:.{decimals}f}", "end", "label strong" if one.is_strong else "label")
+    _text(svg, WIDTH - 2, y + 4, value, "end", type_)
 
 
 def _lines(figure: Figure, chart: LineChart) -> Element:
@@ -139,9 +162,9 @@ def _lines(figure: Figure, chart: LineChart) -> Element:
     legend = _legend_rows([curve.label for curve in chart.curves])
     top = 24.0 + 18 * len(legend)
     bottom = top + 150
-    svg = _canvas(figure, bottom + 40)
+    svg = _canvas(figure, bottom + 44)
     y_axis = _Axis([y for _, y in (point for curve in curves for point in curve)], bottom, top)
-    left = 8 + _LETTER * max(len(label) for label in y_axis.labels)
+    left = 8 + max(_width(label) for label in y_axis.labels)
     x_values = [x for x, _ in (point for curve in curves for point in curve)]
     x_axis = _Axis(x_values, left, WIDTH - 14.0)
     _text(svg, 0, 14, _fit(chart.y_axis, WIDTH), "start", "axis")
@@ -180,7 +203,7 @@ def _legend_rows(labels: Sequence[str]) -> list[list[tuple[float, int, str]]]:
     x = math.inf
     for place, label in enumerate(labels if len(labels) > 1 else ()):
         fitted = _fit(label, WIDTH - 30)
-        width = 21 + len(fitted) * _LETTER
+        width = 21 + _width(fitted)
         if x + width > WIDTH:
             rows.append([])
             x = 0.0
@@ -191,7 +214,7 @@ def _legend_rows(labels: Sequence[str]) -> list[list[tuple[float, int, str]]]:
 
 def _histogram(figure: Figure, chart: Histogram) -> Element:
     top, bottom = 8.0, 108.0
-    svg = _canvas(figure, bottom + 40)
+    svg = _canvas(figure, bottom + 44)
     x_axis = _Axis(chart.edges, 14.0, WIDTH - 14.0)
     y_axis = _Axis([0, max(chart.counts)], bottom, top, from_zero=True)
     _bottom_axis(svg, x_axis, top, bottom, chart.axis)

@@ -12,6 +12,7 @@ from foretaste.evaluation.report.document import (
     Cell,
     Figure,
     Figures,
+    Folded,
     Histogram,
     Section,
     line,
@@ -37,6 +38,7 @@ def diagnoses(report: ReportInput) -> Section:
         *_beside(_matches(told), _correlations(chosen, report.examination.config.top_features)),
         *_beside(_cohesion(told), _alignment(told)),
         *_norms(told, chosen),
+        *_correlations_of_others(report, report.examination.config.top_features),
         *_remarks(told),
     ]
     return Section(title=title, blocks=tuple(blocks))
@@ -189,6 +191,12 @@ def _histogram(label: str, whose: str, found: Norms) -> Figure:
 def _remarks(told: Sequence[Diagnosis]) -> list[Block]:
     remarks = dict.fromkeys(remark for one in told for remark in one.remarks)
     return [Bullets(items=tuple(line(one) for one in remarks))] if remarks else []
+
+
+def _correlations_of_others(report: ReportInput, top: int) -> list[Block]:
+    """Of the models that were not chosen, out of the way."""
+    others = [(one.label, _correlations(one, top)) for one in report.diagnoses if one.label != report.best]
+    return [Folded(title=f"What the scores of {label} go with", blocks=tuple(told)) for label, told in others if told]
 
 
 def _p(p: float) -> str:

@@ -35,6 +35,7 @@ def run_config(real_data, tmp_path, monkeypatch):
         ("goodbooks", 596_140, "book"),
         ("amazon-gift-cards", 2_965, "product"),
         ("gowalla", 1_027_370, "place"),
+        ("coat", 1_905, "coat"),
     ],
 )
 def test_from_archive_to_answers(run_config, name, num_events, noun, tmp_path):

@@ -25,6 +25,7 @@ COMMAND_MODULES = (
     "keys",
     "bundles",
     "logs",
+    "monitor",
     "doctor",
 )
 """In the order of the help page."""

@@ -1,0 +1,149 @@
+"""`monitor kpis`: how the service does, for people and for schedulers."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from foretaste.cli.output import JsonOption, console, example, print_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from foretaste.data.log_database import LogDatabase
+    from foretaste.evaluation.significance import Estimate
+    from foretaste.monitoring.kpis import Group, Kpis
+    from foretaste.monitoring.settings import MonitoringConfig
+    from foretaste.monitoring.thresholds import Alert
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="YAML with the log's place and the thresholds.", show_default=False)
+]
+LogOption = Annotated[
+    str | None, typer.Option("--log", metavar="URL", help="Database of the log, as sqlite:///artifacts/service/log.db.")
+]
+WindowOption = Annotated[
+    str | None, typer.Option("--window", metavar="LENGTH", help="Up to now, as 24h, 7d or 4w.", show_default=False)
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in thresholds.latency_p99_ms=200."),
+]
+CROSSED = 1
+"""Exit code when a threshold is crossed, so that a scheduler can alert."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(
+        name="monitor", help="How the service does; exits with 1 when a threshold is crossed.", no_args_is_help=True
+    )
+    group.command(
+        epilog=example(
+            "foretaste monitor kpis --config configs/monitoring.yaml", "foretaste monitor kpis --window 7d --json"
+        )
+    )(kpis)
+    app.add_typer(group)
+
+
+def kpis(
+    config: ConfigOption = None,
+    log: LogOption = None,
+    window: WindowOption = None,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Requests, latency, fallbacks, clicks and coverage of a window, with every limit that is crossed."""
+    settings, database = open_log(config, log, window, overrides)
+    from foretaste.monitoring.kpis import kpis as kpis_of
+    from foretaste.monitoring.windows import Window
+
+    found = kpis_of(database, Window.latest(settings.window), settings.thresholds)
+    if as_json:
+        print_json({**asdict(found), "window": _window_json(found.window)})
+    else:
+        _print(console(as_json), found)
+    if found.alerts:
+        raise typer.Exit(CROSSED)
+
+
+def open_log(
+    config: Path | None, log: str | None, window: str | None, overrides: list[str] | None
+) -> "tuple[MonitoringConfig, LogDatabase]":
+    """The settings of a command, its options laid over the file, and the database that they name."""
+    from foretaste.config import config_of, load_config
+    from foretaste.data.log_database import LogDatabase
+    from foretaste.monitoring.settings import MonitoringConfig
+
+    options = [f"{key}={value}" for key, value in (("log", log), ("window", window)) if value is not None]
+    values = [*(overrides or []), *options]
+    settings = load_config(config, MonitoringConfig, values) if config else config_of(values, MonitoringConfig)
+    return settings, LogDatabase(settings.log)
+
+
+def print_alerts(out: "Console", alerts: "tuple[Alert, ...]") -> None:
+    """What is crossed, by how much and since when."""
+    for alert in alerts:
+        since = alert.since[:16].replace("T", " ")
+        beyond = "below" if alert.figure.startswith("min_") else "above"
+        told = f"{alert.figure.removeprefix('min_')} is {alert.value:.4g}, {beyond} {alert.limit:g}, since {since} UTC"
+        out.print(f"[bold red]{'alert':<10}[/bold red]{told}", soft_wrap=True)
+
+
+def _window_json(window: Any) -> dict[str, Any]:
+    times = (window.start_seconds, window.end_seconds)
+    start, end = (datetime.fromtimestamp(seconds, UTC).isoformat() for seconds in times)
+    return {"start": start, "end": end, "hours": window.num_hours}
+
+
+def _print(out: "Console", found: "Kpis") -> None:
+    traffic, shown = found.traffic, found.exposure
+    start, end = (text[:16].replace("T", " ") for text in list(_window_json(found.window).values())[:2])
+    lines = [("window", f"{start} to {end} UTC, {found.window.num_hours} hours")]
+    lines.append(("traffic", f"{traffic.num_requests:,} requests, {traffic.requests_per_second:.3g} a second"))
+    if traffic.latency:
+        latency = traffic.latency
+        lines.append(("latency", f"p50 {latency.p50_ms:.3g} ms · p95 {latency.p95_ms:.3g} · p99 {latency.p99_ms:.3g}"))
+    lines.append(("failures", f"errors {traffic.error_share:.2%} · refused under overload {traffic.refused_share:.2%}"))
+    cold = "" if traffic.cold_share is None else f" · users new to the model {traffic.cold_share:.1%}"
+    lines.append(("fallback", f"{traffic.fallback_share:.1%} of answers{cold}"))
+    lines += [("", f"{count:,} × {reason}") for reason, count in list(traffic.fallback_reasons.items())[:3]]
+    told = f"{shown.num_items:,} items in {shown.num_answers:,} answers{' (a sample)' if shown.is_sample else ''}"
+    lines.append(("shown", f"{told} · Gini {shown.gini:.2f} · a tenth of them takes {shown.top_tenth_share:.0%}"))
+    lines.append(("outcome", _outcome_line(found.outcome)))
+    for label, text in lines:
+        out.print(f"[bold]{label:<10}[/bold]{text}", soft_wrap=True)
+    for column, groups in found.groups.items():
+        if len(groups) > 1:
+            _print_groups(out, column, groups)
+    print_alerts(out, found.alerts)
+
+
+def _outcome_line(outcome: Any) -> str:
+    told = f"{outcome.num_shown:,} items shown · clicked {_rate(outcome.click_through)}"
+    told += f" · bought {_rate(outcome.conversion)}" if outcome.num_purchased else ""
+    return told + (f" · rated {outcome.mean_rating:.2f} ({outcome.num_ratings:,})" if outcome.num_ratings else "")
+
+
+def _print_groups(out: "Console", column: str, groups: "dict[str, Group] | Any") -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    table.add_column(column, no_wrap=True)
+    for heading in ("requests", "p99 ms", "errors", "fallback", "clicked"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for value, group in groups.items():
+        traffic, outcome = group.traffic, group.outcome
+        cells = ["", "", "", ""]
+        if traffic is not None:
+            p99 = f"{traffic.latency.p99_ms:.3g}" if traffic.latency else ""
+            cells = [f"{traffic.num_requests:,}", p99, f"{traffic.error_share:.2%}", f"{traffic.fallback_share:.1%}"]
+        table.add_row(value or "(none)", *cells, _rate(outcome.click_through if outcome else None))
+    out.print()
+    out.print(table)
+
+
+def _rate(rate: "Estimate | None") -> str:
+    return "–" if rate is None else f"{rate.mean:.2%} \\[{rate.low:.2%} {rate.high:.2%}]"

@@ -1,0 +1,72 @@
+"""All figures of a window together, as people and schedulers ask for them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from foretaste.data.log_database import LogDatabase
+from foretaste.errors import ArtifactError
+from foretaste.monitoring.exposure import Exposure, exposure
+from foretaste.monitoring.outcomes import Outcome, outcome, outcome_by
+from foretaste.monitoring.thresholds import Alert, Thresholds, crossed
+from foretaste.monitoring.traffic import Traffic, traffic, traffic_by
+from foretaste.monitoring.windows import Window
+
+GROUPS = ("endpoint", "model_version", "variant")
+
+
+@dataclass(frozen=True)
+class Group:
+    """The requests and outcomes of one value of a column."""
+
+    traffic: Traffic | None
+    """None where the window has outcomes of it, but no requests."""
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True)
+class Kpis:
+    """How a service did in a window."""
+
+    window: Window
+    traffic: Traffic
+    outcome: Outcome
+    exposure: Exposure
+    groups: Mapping[str, Mapping[str, Group]]
+    """Column → value → its figures; '' is the value of requests that have none."""
+    alerts: tuple[Alert, ...]
+
+
+def kpis(database: LogDatabase, window: Window, thresholds: Thresholds | None = None) -> Kpis:
+    """The figures of a window.
+
+    Raises:
+        ArtifactError: there is no log, or its database does not answer.
+    """
+    require_log(database)
+    return Kpis(
+        window=window,
+        traffic=traffic(database, window),
+        outcome=outcome(database, window),
+        exposure=exposure(database, window),
+        groups={name: _groups(database, window, name) for name in GROUPS},
+        alerts=tuple(crossed(database, window, thresholds or Thresholds())),
+    )
+
+
+def require_log(database: LogDatabase) -> None:
+    """Refuse a database without a log.
+
+    Raises:
+        ArtifactError: there is none, or the database does not answer.
+    """
+    if not database.exists():
+        raise ArtifactError(
+            f"{database}: no log here; start the service with `foretaste serve`, or name the log's database with --log."
+        )
+
+
+def _groups(database: LogDatabase, window: Window, name: str) -> dict[str, Group]:
+    of_traffic = traffic_by(database, window, name)  # type: ignore[arg-type] # one of GROUPS
+    of_outcome = outcome_by(database, window, name)  # type: ignore[arg-type]
+    values = sorted({str(value) for value in of_traffic.keys() | of_outcome.keys()})
+    return {value: Group(of_traffic.get(value), of_outcome.get(value)) for value in values}

@@ -1,0 +1,66 @@
+import json
+import time
+
+import pytest
+
+from foretaste.serving.logs.rows import FeedbackRow, RequestRow
+from foretaste.serving.logs.service import ServiceLogs
+from foretaste.serving.logs.settings import LogConfig
+
+
+@pytest.fixture
+def log_url(tmp_path):
+    """Ten answers of two items in the present hour, one of them clicked, and one failure."""
+    url, now = f"sqlite:///{tmp_path}/log.db", time.time()
+    logs = ServiceLogs(LogConfig(url=url, journal_dir=tmp_path / "journal"))
+    logs.start()
+    known = {"timestamp": now, "endpoint": "/recommend", "model_version": "b1", "user_id": "u1", "user_known": True}
+    for number in range(10):
+        shown = {"recommendations": ["m1", "m2"], "status": 200, "latency_ms": 3.0, "variant": ["a", "b"][number % 2]}
+        logs.requests.append(RequestRow(request_id=f"r{number}", **known, **shown))
+    logs.requests.append(RequestRow(request_id="failed", status=500, latency_ms=1.0, **known))
+    click = {"kind": "click", "item_id": "m2", "request_id": "r3", "user_id": "u1"}
+    logs.feedback.take(FeedbackRow(event_id="e1", timestamp=now, received_at=now, **click))
+    logs.stop()
+    return url
+
+
+def test_figures_for_people(foretaste, log_url):
+    result = foretaste("monitor", "kpis", "--log", log_url, "--set", "thresholds.error_share=0.2")
+    assert result.exit_code == 0
+    assert "11 requests" in result.output
+    assert "20 items shown · clicked 5.00% [0.89% 23.61%]" in result.output
+    assert "2 items in 10 answers" in result.output
+    assert "variant" in result.output
+    assert "alert" not in result.output
+
+
+def test_a_crossed_limit_is_told_and_exits_with_1(foretaste, log_url):
+    result = foretaste("monitor", "kpis", "--log", log_url, "--window", "2h")
+    assert result.exit_code == 1
+    assert "error_share is 0.09091, above 0.01, since " in result.output
+
+
+def test_figures_for_machines(foretaste, log_url):
+    result = foretaste("monitor", "kpis", "--log", log_url, "--json")
+    told = json.loads(result.stdout)
+    assert told["traffic"]["num_requests"] == 11
+    assert told["groups"]["variant"]["b"]["outcome"]["click_through"]["mean"] == 0.1
+    assert [alert["figure"] for alert in told["alerts"]] == ["error_share"]
+    assert told["window"]["hours"] == 24
+
+
+def test_a_place_without_a_log_is_told(foretaste, tmp_path):
+    result = foretaste("monitor", "kpis", "--log", f"sqlite:///{tmp_path}/none.db")
+    assert "no log here; start the service with `foretaste serve`" in str(result.exception)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_shipped_config_shows_the_defaults(foretaste):
+    from pathlib import Path
+
+    from foretaste.config import load_config
+    from foretaste.monitoring.settings import MonitoringConfig
+
+    shipped = Path(__file__).parents[2] / "configs/monitoring.yaml"
+    assert load_config(shipped, MonitoringConfig) == MonitoringConfig()

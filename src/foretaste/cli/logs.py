@@ -89,7 +89,9 @@ def forget(
                 f"dropped when it moves them (foretaste logs tells how much is waiting)",
                 soft_wrap=True,
             )
-        out.print("remains   what published bundles learned until their next training, which leaves the user out")
+        out.print(
+            "remains   what published bundles learned; a training whose config names the log in `erasures` forgets it"
+        )
     if erased.is_nothing:
         raise typer.Exit(1)
 

@@ -43,6 +43,8 @@ class ExperimentConfig(Settings):
     """Which source, and where its files are."""
     bad_rows: BadRows = BadRows()
     """What happens to rows that cannot be read."""
+    erasures: str | None = None
+    """Database of a service's logs, as its `log.url`: events of users who were forgotten there are left out."""
     prepare: PrepareConfig = PrepareConfig()
     split: SplitConfig = GlobalTimeSplit()
     models: dict[str, ModelSpec] = Field(min_length=1)

@@ -56,7 +56,12 @@ class Judged:
 
 def prepare_data(config: ExperimentConfig, narrator: Narrator) -> Prepared:
     """Read the source and prepare its events."""
-    prepared = prepare(read_source(config.data, config.bad_rows), config.prepare)
+    raw = read_source(config.data, config.bad_rows)
+    if config.erasures is not None:
+        from foretaste.data.erased_users import without_erased  # brings SQLAlchemy, which few trainings need
+
+        raw = without_erased(raw, config.erasures)
+    prepared = prepare(raw, config.prepare)
     narrator.say("prepare", _prepared_line(prepared.audit))
     for remark in prepared.audit.remarks:
         narrator.say("", f"{remark.reason}: {remark.count:,}")

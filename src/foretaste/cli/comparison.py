@@ -126,9 +126,14 @@ def _cells(comparison: "Comparison") -> list[str]:
     values = (comparison.permutation_p, comparison.wilcoxon_p, comparison.corrected_p)
     return [
         _interval(comparison.difference, signed=True),
-        *("<.0001" if p < 0.0001 else f"{p:.4f}" for p in values),
+        *(_p(value) for value in values),
         f"[green]{told}[/green]" if comparison.is_real else told,
     ]
+
+
+def _p(value: float) -> str:
+    """Four digits, cut and not rounded: what stands as .05 is not below it."""
+    return "<.0001" if value < 0.0001 else f"{int(value * 10_000) / 10_000:.4f}"
 
 
 def _interval(estimate: "Estimate", signed: bool = False) -> str:

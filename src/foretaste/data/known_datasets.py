@@ -130,6 +130,22 @@ _ALL = (
         citation="Z. Zając. 2017. Goodbooks-10k: a new dataset for book recommendations. FastML.",
         unpacked=("ratings.csv", "books.csv"),
     ),
+    KnownDataset(
+        name="coat",
+        title="Coat shopping, chosen and randomly drawn ratings",
+        files=(RemoteFile("https://www.cs.cornell.edu/~schnabts/mnar/coat.zip"),),
+        licence="none stated; for research (Cornell)",
+        citation="T. Schnabel, A. Swaminathan, A. Singh, N. Chandak and T. Joachims. 2016. Recommendations as "
+        "Treatments: Debiasing Learning and Evaluation. ICML.",
+        unpacked=(
+            "train.ascii",
+            "test.ascii",
+            "item_features.ascii",
+            "item_features_map.txt",
+            "user_features.ascii",
+            "user_features_map.txt",
+        ),
+    ),
     _folder(
         "gowalla",
         "Gowalla check-ins, split of the LightGCN paper",

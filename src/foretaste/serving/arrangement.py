@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from scipy import sparse
 
-from foretaste.arrays import UNKNOWN, BoolArray, DoubleArray, FloatArray, IntArray
+from foretaste.arrays import UNKNOWN, BoolArray, DoubleArray, FloatArray, IntArray, LongArray
 from foretaste.artifacts.bundle import Bundle
 from foretaste.data.schemas import ITEM_ID
 from foretaste.errors import ConfigError
@@ -20,7 +21,7 @@ from foretaste.serving.policies import GreedyPolicy, Policy
 from foretaste.serving.rankings import ByScores, Ranking
 from foretaste.serving.slate import Slate
 from foretaste.serving.slate_settings import SlateConfig
-from foretaste.serving.slots import Choice, Memberships, fill_slots
+from foretaste.serving.slots import Choice, Memberships, chances_of_slots, fill_slots
 
 _GROWTH = 4
 
@@ -70,11 +71,8 @@ class Arrangement:
             policy: instead of the config's.
             seed: of the draws.
         """
-        config = self.config
-        policy = policy or config.policy
-        if len(self._withheld_H):
-            eligible_I[self._withheld_H] = False
-        k = min(k, int(np.count_nonzero(eligible_I)))
+        config, policy = self.config, policy or self.config.policy
+        k = self._slots(k, eligible_I)
         if k == 0:
             nothing = np.zeros(0, dtype=np.int32)
             return Arranged(nothing, nothing.astype(np.float32), nothing.astype(bool), nothing.astype(np.float64))
@@ -82,19 +80,88 @@ class Arrangement:
         if is_plain and not self._pins and self._lift_I is None:
             slate = ranking.top(k, eligible_I)
             return Arranged(slate.item_K, slate.score_K, np.arange(len(slate.item_K)) < slate.num_scored, np.ones(k))
-        lifted = ranking if self._lift_I is None else _lifted(ranking, self._lift_I, self._popularity_I)
-        pins = {slot: item for slot, item in self._pins.items() if slot < k and item != UNKNOWN and eligible_I[item]}
-        pinned = np.array(list(pins.values()), dtype=np.int32)
-        eligible_I[pinned] = False
-        num_candidates = max(
-            k,
-            config.diversity.candidates if config.diversity else 0,
-            0 if isinstance(policy, GreedyPolicy) else policy.candidates,
-        )
+        lifted, pins, num_candidates = self._competition(ranking, k, eligible_I, policy)
         item_K, propensity_K = self._filled(lifted, k, num_candidates, eligible_I, pins, Choice.of(policy), seed)
         score_K = ranking.at(item_K)
         is_scored_K = score_K > -np.inf
         return Arranged(item_K, np.where(is_scored_K, score_K, self._popularity_I[item_K]), is_scored_K, propensity_K)
+
+    def chances(
+        self, ranking: Ranking, shown_K: IntArray, eligible_I: BoolArray, policy: Policy | None = None
+    ) -> sparse.csr_array:
+        """chance_KI: the probability with which each slot would have come to each item, given the slots above.
+
+        Args:
+            ranking: of one user.
+            shown_K: the items that were shown, best first.
+            eligible_I: as for `arrange`.
+            policy: instead of the config's.
+        """
+        policy, num_shown = policy or self.config.policy, len(shown_K)
+        k = self._slots(num_shown, eligible_I)
+        lifted, pins, num_candidates = self._competition(ranking, k, eligible_I, policy)
+        num_eligible = int(np.count_nonzero(eligible_I))
+        while True:
+            item_C, relevance_C, pinned_K = self._candidates(lifted, k, num_candidates, eligible_I, pins)
+            place_I = np.full(len(eligible_I), -1, dtype=np.int64)
+            place_I[item_C] = np.arange(len(item_C))
+            chance_KC = np.zeros((k, len(item_C)))
+            reached = chances_of_slots(
+                relevance_C,
+                _rows(self._traits, item_C),
+                self._relevance_weight,
+                _rows(self._capped, item_C),
+                self._room_V,
+                Choice.of(policy),
+                pinned_K,
+                np.where(shown_K[:k] == UNKNOWN, -1, place_I[shown_K[:k]]),
+                chance_KC,
+            )
+            if reached == k or num_candidates >= num_eligible:
+                break
+            num_candidates *= _GROWTH
+        slot_N, c_N = np.nonzero(chance_KC)
+        return sparse.csr_array((chance_KC[slot_N, c_N], (slot_N, item_C[c_N])), shape=(num_shown, len(eligible_I)))
+
+    @property
+    def _relevance_weight(self) -> float:
+        return self.config.diversity.relevance_weight if self.config.diversity else 1.0
+
+    def _slots(self, k: int, eligible_I: BoolArray) -> int:
+        """How many slots can be filled; takes what is withheld out of the eligible items."""
+        if len(self._withheld_H):
+            eligible_I[self._withheld_H] = False
+        return min(k, int(np.count_nonzero(eligible_I)))
+
+    def _competition(
+        self, ranking: Ranking, k: int, eligible_I: BoolArray, policy: Policy
+    ) -> tuple[Ranking, dict[int, int], int]:
+        """The ranking with its lifts, the item of each pinned slot, and how many candidates there are to be.
+
+        Pinned items are taken out of the eligible ones.
+        """
+        lifted = ranking if self._lift_I is None else _lifted(ranking, self._lift_I, self._popularity_I)
+        pins = {slot: item for slot, item in self._pins.items() if slot < k and item != UNKNOWN and eligible_I[item]}
+        eligible_I[list(pins.values())] = False
+        of_variety = self.config.diversity.candidates if self.config.diversity else 0
+        of_policy = 0 if isinstance(policy, GreedyPolicy) else policy.candidates
+        return lifted, pins, max(k, of_variety, of_policy)
+
+    def _candidates(
+        self, ranking: Ranking, k: int, num_candidates: int, eligible_I: BoolArray, pins: dict[int, int]
+    ) -> tuple[IntArray, DoubleArray, LongArray]:
+        """item_C, relevance_C, and the candidate that is pinned to each slot, or -1.
+
+        The candidates of a longer list begin with those of a shorter one, so that picks stay what they are.
+        """
+        num_eligible = int(np.count_nonzero(eligible_I))
+        top = ranking.top(min(num_candidates, num_eligible), eligible_I) if num_eligible else _NOTHING
+        pinned = np.array(list(pins.values()), dtype=np.int32)
+        item_C = np.concatenate([pinned, top.item_K])
+        relevance_C = np.concatenate([np.zeros(len(pinned)), _relevance(top)])
+        pinned_K = np.full(k, -1, dtype=np.int64)
+        pinned_K[list(pins)] = np.arange(len(pins))
+        return item_C, relevance_C, pinned_K
 
     def _filled(
         self,
@@ -108,21 +175,14 @@ class Arrangement:
     ) -> tuple[IntArray, DoubleArray]:
         """item_K and propensity_K, shorter where the caps leave nothing."""
         uniform_K2 = np.random.default_rng(seed).random((k, 2))
-        weight = self.config.diversity.relevance_weight if self.config.diversity else 1.0
-        pinned = np.array(list(pins.values()), dtype=np.int32)
         picked_K, propensity_K = np.full(k, -1, dtype=np.int64), np.ones(k)
         num_filled, num_eligible = 0, int(np.count_nonzero(eligible_I))
         while True:
-            top = ranking.top(min(num_candidates, num_eligible), eligible_I) if num_eligible else _NOTHING
-            # The candidates of a longer list begin with those of a shorter one, so that picks stay what they are.
-            item_C = np.concatenate([pinned, top.item_K])
-            relevance_C = np.concatenate([np.zeros(len(pinned)), _relevance(top)])
-            pinned_K = np.full(k, -1, dtype=np.int64)
-            pinned_K[list(pins)] = np.arange(len(pins))
+            item_C, relevance_C, pinned_K = self._candidates(ranking, k, num_candidates, eligible_I, pins)
             num_filled = fill_slots(
                 relevance_C,
                 _rows(self._traits, item_C),
-                weight,
+                self._relevance_weight,
                 _rows(self._capped, item_C),
                 self._room_V,
                 choice,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy import sparse
 
 from foretaste.arrays import UNKNOWN, BoolArray, FloatArray, IntArray
 from foretaste.artifacts.bundle import Bundle, Clock, utc_now
@@ -102,11 +103,7 @@ class Engine:
             RequestError: k is below 1, or a filter does not fit the catalogue.
         """
         _check_k(request.k)
-        asker = self._audience.asker(request)
-        eligible_I = self._eligible(request.filters, request.include, request.exclude)
-        eligible_I[asker.dismissed_H] = False
-        if request.exclude_seen:
-            eligible_I[asker.item_H] = False
+        asker, eligible_I = self._asker(request)
         is_known = len(asker.item_H) > 0
         segments = [] if is_known else self._segments(request)
         ranking = self._ranking(asker) if is_known else self._popularity_among(segments)
@@ -121,6 +118,23 @@ class Engine:
             self._fallback_reason(request, asker, segments) if is_fallback else None,
             policy.label,
         )
+
+    def chances(self, request: RecommendRequest, item_ids: Sequence[str]) -> sparse.csr_array:
+        """chance_KI: the probability with which this engine would have put each item into each slot of an answer, given
+        the items that the slots above showed. An item that the bundle does not hold could not have come.
+
+        Args:
+            request: what was asked.
+            item_ids: what was shown, best first.
+
+        Raises:
+            RequestError: a filter does not fit the catalogue.
+        """
+        asker, eligible_I = self._asker(request)
+        is_known = len(asker.item_H) > 0
+        ranking = self._ranking(asker) if is_known else self._popularity_among(self._segments(request))
+        shown_K = np.array([self.bundle.items.index(item_id) for item_id in item_ids], dtype=np.int32)
+        return self._arrangement.chances(ranking, shown_K, eligible_I, request.policy)
 
     def similar(self, item_id: str, k: int = 10, filters: Filters | None = None) -> SimilarItems:
         """The items most like one: by the cosine of their vectors where the model has any, else by the scores that a
@@ -226,6 +240,15 @@ class Engine:
             self.recommend(request)
         self.similar(first_item)
         self.explain(first_item, history=[first_item])
+
+    def _asker(self, request: RecommendRequest) -> tuple[Asker, BoolArray]:
+        """Who asks, and which items may come."""
+        asker = self._audience.asker(request)
+        eligible_I = self._eligible(request.filters, request.include, request.exclude)
+        eligible_I[asker.dismissed_H] = False
+        if request.exclude_seen:
+            eligible_I[asker.item_H] = False
+        return asker, eligible_I
 
     def _segments(self, request: RecommendRequest) -> list[Segment]:
         return self.bundle.segments.of_user(request.attributes) if self.bundle.segments else []

@@ -176,3 +176,73 @@ def fill_slots(
             for c in range(num_candidates):
                 nearest_C[c] = max(nearest_C[c], _similarity(c, picked_K[slot], traits))
     return k
+
+
+@numba.njit(cache=True, nogil=True)
+def chances_of_slots(
+    relevance_C: DoubleArray,
+    traits: Memberships,
+    relevance_weight: float,
+    capped: Memberships,
+    room_V: IntArray,
+    choice: Choice,
+    pinned_K: LongArray,
+    shown_K: LongArray,
+    chance_KC: DoubleArray,
+) -> int:  # pragma: no cover
+    """The probability with which `fill_slots` would give each slot to each candidate, given the items shown above it.
+
+    Args:
+        relevance_C, traits, relevance_weight, capped, room_V, choice, pinned_K: as for `fill_slots`.
+        shown_K: the candidate that each slot showed; -1 for an item that is no candidate, which could not have come.
+        chance_KC: zeros; a row sums to 1, or stays zero where no candidate is left or the slots above were impossible.
+
+    Returns:
+        The first slot for which no candidate is left that keeps the caps, or K.
+    """
+    num_candidates, k = len(relevance_C), len(shown_K)
+    state_C = np.zeros(num_candidates, dtype=np.uint8)
+    nearest_C = np.zeros(num_candidates)
+    room_V = room_V.copy()
+    for slot in range(k):
+        placed = pinned_K[slot]
+        if placed >= 0:
+            state_C[placed] = _TAKEN
+            for n in range(capped.indptr[placed], capped.indptr[placed + 1]):
+                room_V[capped.value[n]] -= 1
+    for slot in range(k):
+        if pinned_K[slot] >= 0:
+            chance_KC[slot, pinned_K[slot]] = 1.0
+        else:
+            best, num_allowed, total = -1, 0, 0.0
+            merit_C = np.full(num_candidates, -np.inf)
+            for c in range(num_candidates):
+                if state_C[c] == _FREE and _keeps_caps(c, capped, room_V):
+                    merit_C[c] = relevance_weight * relevance_C[c] - (1.0 - relevance_weight) * nearest_C[c]
+                    num_allowed += 1
+                    if best < 0 or merit_C[c] > merit_C[best]:
+                        best = c
+            if best < 0:
+                return slot
+            for c in range(num_candidates):
+                if merit_C[c] > -np.inf:
+                    if choice.temperature > 0.0:
+                        chance_KC[slot, c] = math.exp((merit_C[c] - merit_C[best]) / choice.temperature)
+                        total += chance_KC[slot, c]
+                    else:
+                        chance_KC[slot, c] = choice.epsilon / num_allowed
+            if choice.temperature > 0.0:
+                chance_KC[slot] /= total
+            else:
+                chance_KC[slot, best] += 1.0 - choice.epsilon
+        shown = shown_K[slot]
+        if shown < 0 or chance_KC[slot, shown] == 0.0:
+            return k
+        if state_C[shown] == _FREE:
+            state_C[shown] = _TAKEN
+            for n in range(capped.indptr[shown], capped.indptr[shown + 1]):
+                room_V[capped.value[n]] -= 1
+        if relevance_weight < 1.0:
+            for c in range(num_candidates):
+                nearest_C[c] = max(nearest_C[c], _similarity(c, shown, traits))
+    return k

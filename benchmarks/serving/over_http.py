@@ -34,10 +34,11 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=27_000)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--requests", type=int, default=2000)
-    parser.add_argument("--serve", nargs=3, metavar=("CONTESTANT", "STORE", "PORT"), help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs=4, metavar=("CONTESTANT", "FOLDER", "PORT", "POLL"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        serve(options.serve[0], Path(options.serve[1]), int(options.serve[2]))
+        name, folder, port, poll = options.serve
+        serve(name, Path(folder), int(port), float(poll))
         return
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(Path(folder), options.items, options.rounds, options.requests)
@@ -135,9 +136,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(name: str, folder: Path, port: int, core: int) -> subprocess.Popen[bytes]:
-    """A server, once it answers."""
-    arguments = [sys.executable, __file__, "--serve", name, str(folder), str(port)]
+def start(name: str, folder: Path, port: int, core: int, hot_swap_seconds: float = 2) -> subprocess.Popen[bytes]:
+    """A server, once it answers. It looks for new bundles so often, and tries refused ones again five times as late."""
+    arguments = [sys.executable, __file__, "--serve", name, str(folder), str(port), str(hot_swap_seconds)]
     with (folder / f"{name}.log").open("wb") as log:
         server = subprocess.Popen(arguments, stdout=log, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
     for _ in range(600):
@@ -149,7 +150,7 @@ def start(name: str, folder: Path, port: int, core: int) -> subprocess.Popen[byt
     raise RuntimeError(f"{name} did not start")
 
 
-def serve(name: str, folder: Path, port: int) -> None:
+def serve(name: str, folder: Path, port: int, poll_seconds: float) -> None:
     from foretaste.serving.processes import one_thread_each
 
     one_thread_each()
@@ -162,7 +163,8 @@ def serve(name: str, folder: Path, port: int) -> None:
 
     log = {"url": f"sqlite:///{folder}/{name}.db", "journal_dir": str(folder / f"{name}.journal")}
     security = {"keys": str(folder / "keys.json")}
-    service = open_service(ServingConfig(store=folder / "bundles", log=log, security=security))
+    hot_swap = {"poll_seconds": poll_seconds, "retry_seconds": 5 * poll_seconds}
+    service = open_service(ServingConfig(store=folder / "bundles", log=log, security=security, hot_swap=hot_swap))
     if name == "without_log":
         service.logs.requests.append = lambda _: True  # type: ignore[method-assign]
     if name == "without_ids":

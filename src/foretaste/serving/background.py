@@ -31,6 +31,20 @@ async def leave_figures(service: Service) -> None:
         service.others.leave(figures_of(service))
 
 
+class Refusals:
+    """Tells in the log, once a second, how many requests were refused: a line for each would cost more than they do."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    async def __call__(self, service: Service) -> None:
+        """Write a line where there were any."""
+        refused = service.gate.num_refused
+        if refused > self._told:
+            service.log.write("warning", "overloaded", {"refused": refused - self._told})
+            self._told = refused
+
+
 def figures_of(service: Service) -> dict[str, object]:
     """The figures of this worker now."""
     gate, logs = service.gate, service.logs.status()
@@ -54,6 +68,7 @@ def start(service: Service) -> list[asyncio.Task[None]]:
     jobs: list[tuple[float | None, Callable[[Service], Awaitable[None]]]] = [
         (service.config.hot_swap.poll_seconds, follow_store),
         (service.config.security.keys_poll_seconds, follow_keys),
+        (_FIGURES_SECONDS, Refusals()),
         (_FIGURES_SECONDS if service.others else None, leave_figures),
     ]
     return [asyncio.create_task(_every(seconds, job, service)) for seconds, job in jobs if seconds]
@@ -65,4 +80,4 @@ async def _every(seconds: float, job: Callable[[Service], Awaitable[None]], serv
         try:
             await job(service)
         except Exception as error:
-            service.log.failure(f"{job.__name__} failed", error)
+            service.log.failure("background work failed", error)

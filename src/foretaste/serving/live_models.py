@@ -113,19 +113,20 @@ class LiveModels:
         return self._current
 
     def is_behind(self) -> bool:
-        """Whether the store names another bundle than one that answers; reads one link."""
+        """Whether what answers is not what the store names, or a problem is told that is over; reads one link."""
         loaded = self._current
-        wanted = [(self._config.bundle, loaded.default)]
+        wanted = {DEFAULT_VARIANT: (self._config.bundle, loaded.default)}
         if self._config.experiment:
-            wanted += [
-                (variant.bundle, served)
-                for variant, served in zip(self._config.experiment.variants, loaded.variants, strict=True)
-            ]
+            for variant, served in zip(self._config.experiment.variants, loaded.variants, strict=True):
+                wanted[variant.name] = (variant.bundle, served)
         production = self.store.production_id()
-        ids = [(production if bundle == PRODUCTION else bundle, served) for bundle, served in wanted]
-        return any(
-            bundle_id and bundle_id != served.engine.model_version and not self._was_refused(bundle_id)
-            for bundle_id, served in ids
+        behind = {
+            name: bundle_id
+            for name, (bundle, served) in wanted.items()
+            if (bundle_id := production if bundle == PRODUCTION else bundle) != served.engine.model_version
+        }
+        return any(bundle_id and not self._was_refused(bundle_id) for bundle_id in behind.values()) or bool(
+            loaded.problems.keys() - behind.keys()
         )
 
     def refresh(self, *, retry: bool = False) -> Literal["swapped", "unchanged"]:

@@ -11,6 +11,7 @@ import uvicorn
 from foretaste.errors import ConfigError
 from foretaste.serving.app import create_app
 from foretaste.serving.json_log import LogHandler
+from foretaste.serving.quick_refusal import refusing_protocol
 from foretaste.serving.service import Service
 
 _BACKLOG = 2048
@@ -47,7 +48,7 @@ def run(service: Service, listener: socket.socket) -> None:
     config = uvicorn.Config(
         create_app(service),
         loop="uvloop",
-        http="httptools",
+        http=refusing_protocol(service.gate, service.count_refusal),
         ws="none",
         log_config=None,
         log_level="warning",

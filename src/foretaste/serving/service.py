@@ -14,6 +14,7 @@ from foretaste.serving.metrics import Metrics, SharedFigures
 from foretaste.serving.security.guard import Guard, check_exposure
 from foretaste.serving.security.key_stores import KeyStore, key_store
 from foretaste.serving.security.rate_limits import RateLimits
+from foretaste.serving.security.roles import PERMISSIONS
 from foretaste.serving.settings import ServingConfig
 
 BUCKETS_FILE = "buckets"
@@ -43,6 +44,11 @@ class Service:
         served = self.models.current.choose(user_id)
         exchange.model_version, exchange.variant = served.engine.model_version, served.variant
         return served
+
+    def count_refusal(self, path: str) -> None:
+        """Count a request that was refused before it became an exchange."""
+        endpoint = path if ("POST", path) in PERMISSIONS or ("GET", path) in PERMISSIONS else "other"
+        self.metrics.observe(endpoint, "", "", 503, 0.0)
 
     def problems(self) -> dict[str, str]:
         """What is amiss although the service answers: by variant, and of the log's database under `log`."""

@@ -21,10 +21,12 @@ def test_hit_ratios_by_hand():
     likes = sparse.csr_array(np.array([[2, 0], [0, 3], [0, 1]], dtype=np.float32))
     lists = np.array([[0, 1, 2], [3, 0, -1], [-1, -1, -1]])
     assert is_match(lists, likes, has).tolist() == [[True, False, True], [False, False, False], [False] * 3]
-    told = matches(lists, likes, has, np.array([True, True, True, False]))
+    met = sparse.csr_array(np.array([[0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]], dtype=np.float32))
+    told = matches(lists, likes, met, has, np.array([True, True, True, False]))
     assert told.num_users == 2
     assert told.share.mean == pytest.approx((2 / 3 + 0) / 2)
-    assert told.expected == pytest.approx(2 / 3)  # two of the three items with events, for either
+    # Of the items with events: both that the first user has not met, and two of three for the second.
+    assert told.expected == pytest.approx((1 + 2 / 3) / 2)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def test_an_embedding_model_of_planted_tastes_is_seen_through(world):
     assert near.expected == pytest.approx(19 / 39)
     assert aligned.difference.low > 0.2
     assert listed.share.mean > 0.95
-    assert listed.expected == pytest.approx(0.5)
+    assert listed.expected == pytest.approx(10 / 30, abs=0.05)  # half of the 20 that they like are met
     assert told.user_norms.num_vectors == 30
     assert told.item_norms.num_vectors == 40
     assert told.remarks == []

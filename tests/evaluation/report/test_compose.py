@@ -95,6 +95,7 @@ def test_cold_users_are_told_apart(text):
 
 def test_lists_show_titles_history_and_hits(text):
     assert r"**User ann**, 2 events before, the 2 last: Alpha, Be\|ta" in text
+    assert "The list of user ann: 1 of 2 chosen later.\n\n| slot | recommended | chosen |" in text
     assert "| 1 | Gamma | ✓ |\n| 2 | d |  |" in text
 
 

@@ -98,8 +98,8 @@ def test_a_hostile_title_is_text_in_markdown():
 
 
 def test_names_and_intervals_stay_readable_in_markdown():
-    text = render_markdown(document("item_knn 0.1 [0.0 0.2] 5 > 4"))
-    assert "| item_knn 0.1 [0.0 0.2] 5 > 4 |" in text
+    text = render_markdown(document("item_knn 0.1 [0.0 0.2] 5 > 4 < 9"))
+    assert "| item_knn 0.1 [0.0 0.2] 5 > 4 < 9 |" in text
 
 
 @pytest.mark.parametrize(("text", "begins"), [("1. one", r"1\. one"), ("- one", r"\- one"), ("# one", r"\# one")])

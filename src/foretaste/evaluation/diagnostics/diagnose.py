@@ -122,8 +122,9 @@ class Examination:
         """Of the judged users with a history, as many as the config says."""
         rows = np.flatnonzero(~test.is_cold_B)
         rows = np.sort(np.random.default_rng(self.config.seed).permutation(rows)[: self.config.user_sample_size])
-        item_BK = test.top.item_BK[rows, : self.config.example_depth]
+        item_BK, user_B = test.top.item_BK[rows, : self.config.example_depth], test.user_B[rows]
         found = (
-            matches(item_BK, self.liked(test.user_B[rows], one), one, self._events_I > 0) for one in self.categories
+            matches(item_BK, self.liked(user_B, one), self._history_UI[user_B], one, self._events_I > 0)
+            for one in self.categories
         )
         return [one for one in found if one is not None]

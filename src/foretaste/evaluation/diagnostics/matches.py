@@ -19,7 +19,7 @@ class Matches:
     share: Estimate
     """Mean over users of the share of their list."""
     expected: float
-    """Mean over users of the share of all items with events: what a list drawn at random would reach."""
+    """Mean over users of the share of items with events that they have not met: what a random list would reach."""
     num_users: int
 
 
@@ -31,13 +31,18 @@ def is_match(item_BK: IntArray, liked_BC: sparse.csr_array, categories: Categori
 
 
 def matches(
-    item_BK: IntArray, liked_BC: sparse.csr_array, categories: Categories, is_in_I: BoolArray
+    item_BK: IntArray,
+    liked_BC: sparse.csr_array,
+    history_BI: sparse.csr_array,
+    categories: Categories,
+    is_in_I: BoolArray,
 ) -> Matches | None:
-    """The hit ratio of the lists, beside that of a list drawn at random; None where nobody has a list.
+    """The hit ratio of the lists, beside that of lists drawn at random; None where nobody has a list.
 
     Args:
         item_BK: lists of B users.
         liked_BC: what they like, from `metadata.liked`.
+        history_BI: what they have met, which is not drawn.
         categories: of the items.
         is_in_I: True for items with events, from which a random list would be drawn.
     """
@@ -47,10 +52,11 @@ def matches(
         return None
     shares, expected = [], []
     size = queries_per_block(len(is_in_I))
-    has_EC = categories.has_IC[is_in_I]
     for start in range(0, len(rows), size):
         block = rows[start : start + size]
         shares.append(is_match(item_BK[block], liked_BC[block], categories).sum(axis=1) / filled_B[block])
-        expected.append(((liked_BC[block] @ has_EC.T).toarray() > 0).mean(axis=1))
+        is_liked_BI = (liked_BC[block] @ categories.has_IC.T).toarray() > 0
+        is_new_BI = is_in_I & (history_BI[block].toarray() == 0)
+        expected.append((is_liked_BI & is_new_BI).sum(axis=1) / np.maximum(is_new_BI.sum(axis=1), 1))
     (share,) = bootstrap(np.concatenate(shares)[:, None])
     return Matches(categories.column, share, float(np.concatenate(expected).mean()), len(rows))

@@ -34,6 +34,8 @@ def data(report: ReportInput) -> Section:
     ]
     rows.append(["kept", f"{audit.rows_kept:,}", f"{audit.rows_kept / audit.rows_read:.2%}", ""])
     columns = [words("events"), number("count"), number("share"), words("examples")]
+    if not any(note.examples for note in audit.dropped):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
     blocks: list[Block] = [Paragraph(text=line(told)), table("Where every row went.", columns, rows)]
     if audit.remarks:
         blocks.append(Bullets(items=tuple(line(f"{note.reason}: {note.count:,}") for note in audit.remarks)))

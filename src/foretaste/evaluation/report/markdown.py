@@ -19,7 +19,7 @@ from foretaste.evaluation.report.document import (
     Table,
 )
 
-_SPECIAL = re.compile(r"[\\`*<|]|~(?=~)|&(?=#?\w+;)|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_])")
+_SPECIAL = re.compile(r"[\\`*|]|<(?=[A-Za-z/!?])|~(?=~)|&(?=#?\w+;)|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_])")
 """What could be markup. An underscore within a word, as in `item_knn`, cannot, nor can brackets alone."""
 _BLANKS = re.compile(r"\s+")
 _NUMBERED = re.compile(r"^(\s*)(\d+)([.)])(?=\s)")
@@ -48,7 +48,7 @@ def _block(block: Block) -> str:
         case Bullets():
             return "\n".join(f"- {_start(_line(item))}" for item in block.items)
         case Table():
-            return _table(block)
+            return f"{_start(_escaped(block.caption))}\n\n{_table(block)}"
         case Figures():
             return "\n".join(f"- {_escaped(figure.title)}: {_escaped(figure.summary)}" for figure in block.figures)
         case Listing():

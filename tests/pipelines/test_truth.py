@@ -3,23 +3,32 @@ import json
 import polars as pl
 import pytest
 
-from foretaste.config import ExperimentConfig, load_config
+from foretaste.config import ExperimentConfig, check, load_config
 from foretaste.errors import ArtifactError, ConfigError
 from foretaste.pipelines.compare import truth_of_runs
 from foretaste.pipelines.run import run
 from foretaste.pipelines.run_record import RunRecord
 
 WITH_TRUTH = {
-    "source": "synthetic",
-    "num_users": 200,
-    "num_items": 100,
-    "num_interactions": 4000,
-    "truth_items": 40,
+    "name": "small",
+    "data": {
+        "source": "synthetic",
+        "num_users": 200,
+        "num_items": 100,
+        "num_interactions": 4000,
+        "truth_items": 40,
+    },
+    "models": {"popularity": {}, "item_knn": {}, "als": {"embedding_dim": 4, "iterations": 2}},
 }
 
 
-def test_a_run_tells_how_far_its_test_is_from_the_truth(small_config, tmp_path):
-    result = run(small_config(data=WITH_TRUTH), tmp_path, ["foretaste"])
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    config = check(WITH_TRUTH, ExperimentConfig, where="small")
+    return run(config, tmp_path_factory.mktemp("artifacts"), ["foretaste"])
+
+
+def test_a_run_tells_how_far_its_test_is_from_the_truth(result):
     told = json.loads((result.folder / "result.json").read_text())
     assert told["truth"]["pairs"] == 3
     assert {"mean", "low", "high"} == set(told["truth"]["kendall_tau"])
@@ -32,18 +41,17 @@ def test_a_run_tells_how_far_its_test_is_from_the_truth(small_config, tmp_path):
     assert per_user["ndcg@10"].mean() == pytest.approx(again.unbiased["als"].mean)
 
 
-def test_taste_is_what_the_random_items_measure(small_config, tmp_path):
+def test_taste_is_what_the_random_items_measure(result):
     # A model that knows the users beats popularity by far where no shelf helped popularity.
-    result = run(small_config(data=WITH_TRUTH), tmp_path, ["foretaste"])
     assert result.truth.unbiased["als"].low > result.truth.unbiased["popularity"].high
 
 
 def test_without_random_ratings_there_is_no_truth(small_config, tmp_path, recorded_run):
-    result = run(small_config(), tmp_path, ["foretaste"])
-    assert result.truth is None
-    assert "from the truth" not in result.report.read_text()
+    plain = run(small_config(), tmp_path, ["foretaste"])
+    assert plain.truth is None
+    assert "from the truth" not in plain.report.read_text()
     with pytest.raises(ArtifactError, match="its data has no such ratings"):
-        truth_of_runs([RunRecord.read(result.folder)])
+        truth_of_runs([RunRecord.read(plain.folder)])
     only = recorded_run("one", {"a": [0.1, 0.2]}, truth={"a": [0.1, 0.2]})
     with pytest.raises(ConfigError, match="judged one model"):
         truth_of_runs([only])

@@ -56,7 +56,7 @@ class NCFConfig(Settings):
     """Gradient steps for a user who is known by a history alone."""
     fold_in_learning_rate: float = Field(default=0.05, gt=0)
     """Length of those steps (Adam)."""
-    fold_in_regularization: float = Field(default=0.01, ge=0)
+    fold_in_regularization: float = Field(default=0.1, ge=0)
     """Pull of such a user to the mean user."""
     training: ModelTraining = TrainingConfig(
         epochs=20, batch_size=2048, learning_rate=0.002, sampler=SamplerConfig(num_negatives=4)

@@ -64,3 +64,9 @@ def test_the_shipped_config_shows_the_defaults(foretaste):
 
     shipped = Path(__file__).parents[2] / "configs/monitoring.yaml"
     assert load_config(shipped, MonitoringConfig) == MonitoringConfig()
+
+
+def test_a_bundle_is_judged_by_a_log_or_refused(foretaste, store, log_url):
+    arguments = ["monitor", "replay", "--store", store.root, "--log", log_url]
+    with_chances = foretaste(*arguments, "--json")
+    assert "no answer of /recommend to judge by" in str(with_chances.exception)

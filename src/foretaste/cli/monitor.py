@@ -1,4 +1,4 @@
-"""`monitor kpis`: how the service does, for people and for schedulers."""
+"""`monitor kpis|replay`: how the service does, and how another model would do, for people and for schedulers."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from foretaste.cli.output import JsonOption, console, example, print_json
+from foretaste.cli.output import DEFAULT_STORE, JsonOption, StoreOption, console, example, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from foretaste.data.log_database import LogDatabase
     from foretaste.evaluation.significance import Estimate
     from foretaste.monitoring.kpis import Group, Kpis
+    from foretaste.monitoring.off_policy import OffPolicyEstimate
     from foretaste.monitoring.settings import MonitoringConfig
     from foretaste.monitoring.thresholds import Alert
+    from foretaste.pipelines.replay import Replay
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="YAML with the log's place and the thresholds.", show_default=False)
@@ -45,6 +49,12 @@ def register(app: typer.Typer) -> None:
             "foretaste monitor kpis --config configs/monitoring.yaml", "foretaste monitor kpis --window 7d --json"
         )
     )(kpis)
+    group.command(
+        epilog=example(
+            "foretaste monitor replay --bundle 20261120-als-3f9c --window 7d",
+            "foretaste monitor replay --serving configs/serving.yaml --json",
+        )
+    )(replay)
     app.add_typer(group)
 
 
@@ -67,6 +77,64 @@ def kpis(
         _print(console(as_json), found)
     if found.alerts:
         raise typer.Exit(CROSSED)
+
+
+def replay(
+    bundle: Annotated[str, typer.Option(help="Bundle to judge: its id, or production.")] = "production",
+    serving: Annotated[
+        Path | None,
+        typer.Option(help="YAML of a service, for the policy that the bundle would serve by; greedy without."),
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    slots: Annotated[int, typer.Option(min=1, max=100, help="Slots of an answer that count, from the first.")] = 3,
+    config: ConfigOption = None,
+    log: LogOption = None,
+    window: WindowOption = None,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What a model would have earned on the log of the one that served; refused where the log cannot tell."""
+    settings, database = open_log(config, log, window, overrides)
+    from foretaste.artifacts.store import BundleStore
+    from foretaste.config import load_config
+    from foretaste.monitoring.windows import Window
+    from foretaste.pipelines.replay import replay as replay_pipeline
+    from foretaste.serving.engine import Engine
+    from foretaste.serving.settings import ServingConfig
+
+    slate = load_config(serving, ServingConfig).slate if serving else None
+    engine = Engine(BundleStore(store).open(bundle), slate=slate)
+    found = replay_pipeline(database, engine, Window.latest(settings.window), settings.replay, num_slots=slots)
+    if as_json:
+        print_json({"bundle_id": engine.model_version, **asdict(found)})
+    else:
+        _print_replay(console(as_json), engine.model_version, found)
+    if not found.estimates:
+        raise typer.Exit(CROSSED)
+
+
+def _print_replay(out: "Console", bundle_id: str, found: "Replay") -> None:
+    from rich.table import Table
+
+    served = f"an item shown in the first {found.num_slots} slots earned {_rate(found.served)}"
+    out.print(f"[bold]{'served':<10}[/bold]{found.num_requests:,} answers; {served}", soft_wrap=True)
+    out.print(f"[bold]{'':<10}[/bold]{found.hit_rate:.1%} of the answers earned anything\n", soft_wrap=True)
+    if found.estimates:
+        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+        for heading in (f"had {bundle_id} served", "would have earned", "as many rows of its own"):
+            table.add_column(heading, no_wrap=True)
+        for one in found.estimates:
+            table.add_row(one.estimator, _rate(one), f"{one.effective_rows:,.0f} of {one.num_rows:,}")
+        out.print(table)
+    for reason, names in _by_reason(found.refused).items():
+        out.print(f"[bold yellow]{'refused':<10}[/bold yellow]{', '.join(names)}: {reason}", soft_wrap=True)
+
+
+def _by_reason(refused: "Mapping[Any, str]") -> dict[str, list[str]]:
+    reasons: dict[str, list[str]] = {}
+    for name, reason in refused.items():
+        reasons.setdefault(reason, []).append(name)
+    return reasons
 
 
 def open_log(
@@ -145,5 +213,5 @@ def _print_groups(out: "Console", column: str, groups: "dict[str, Group] | Any")
     out.print(table)
 
 
-def _rate(rate: "Estimate | None") -> str:
+def _rate(rate: "Estimate | OffPolicyEstimate | None") -> str:
     return "–" if rate is None else f"{rate.mean:.2%} \\[{rate.low:.2%} {rate.high:.2%}]"

@@ -45,6 +45,20 @@ class RecommendRequest:
     seed: int | None = None
     """Of the draws of a stochastic policy: the same seed, the same answer. None draws afresh."""
 
+    def asked(self) -> dict[str, Any]:
+        """What was asked beside the user, but for what is as by default: plain values, for the log."""
+        named = {name: getattr(self, name) for name in _LOGGED}
+        kept = {} if self.exclude_seen else {"exclude_seen": False}
+        return {"k": self.k, **kept, **{name: value for name, value in named.items() if value}}
+
+    @classmethod
+    def of_log(cls, user_id: str | None, asked: Mapping[str, Any]) -> "RecommendRequest":
+        """The request of a row of the log."""
+        return cls(user_id, **{name: asked[name] for name in ("k", "exclude_seen", *_LOGGED) if name in asked})
+
+
+_LOGGED = ("filters", "include", "exclude", "history", "dismissed", "seeds", "attributes")
+
 
 @dataclass(frozen=True)
 class ScoredItem:

@@ -37,7 +37,8 @@ def add_recommending(calls: Calls, service: Service) -> None:
         async with gate.turn(exchange.started):
             served = service.serves(exchange, user_id)
             user_known = None if user_id is None else served.engine.knows(user_id)
-            answer = served.engine.recommend(_request(logs, served, body, user_id, user_known))
+            request = _request(logs, served, body, user_id, user_known)
+            answer = served.engine.recommend(request)
             record(
                 logs.requests,
                 exchange,
@@ -45,7 +46,7 @@ def add_recommending(calls: Calls, service: Service) -> None:
                 request_id=request_id,
                 experiment=experiment,
                 user_known=user_known,
-                asked=_asked(body),
+                asked=request.asked(),
             )
             return encoding.recommendations(answer, request_id, exchange.variant)
 
@@ -63,7 +64,8 @@ def add_recommending(calls: Calls, service: Service) -> None:
         asked: schemas.SimilarBody = body
         async with gate.turn(exchange.started):
             answer = service.serves(exchange, None).engine.similar(asked.item_id, asked.k, asked.filters)
-            record(logs.requests, exchange, answer, asked={"item_id": asked.item_id, **_asked(asked)})
+            named = {"item_id": asked.item_id, "k": asked.k, "filters": asked.filters}
+            record(logs.requests, exchange, answer, asked=named)
             return encoding.similar(answer, exchange.request_id, noun)
 
     async def explain(exchange: CurrentExchange, body: Annotated[explain_body, Body()]) -> bytes:  # type: ignore[valid-type]
@@ -124,13 +126,3 @@ def _request(
         seeds=body.seeds,
         attributes=attributes,
     )
-
-
-def _asked(body: schemas.RecommendBody | schemas.SimilarBody) -> dict[str, Any]:
-    """What the log tells of a request beside the user."""
-    asked: dict[str, Any] = {"k": body.k}
-    if body.filters:
-        asked["filters"] = body.filters
-    if isinstance(body, schemas.RecommendBody) and not body.exclude_seen:
-        asked["exclude_seen"] = False
-    return asked

@@ -67,8 +67,10 @@ def liked(history_BI: sparse.csr_array, all_UI: sparse.csr_array, categories: Ca
         all_UI: the events of everybody.
         categories: of the items.
     """
-    own_BC = (_met(history_BI) @ categories.has_IC).tocsr()
-    everybody_C = np.asarray(_met(all_UI).sum(axis=0)).ravel() @ categories.has_IC
+    ones_N = np.ones(history_BI.nnz)
+    met_BI = sparse.csr_array((ones_N, history_BI.indices, history_BI.indptr), shape=history_BI.shape)
+    own_BC = (met_BI @ categories.has_IC).tocsr()
+    everybody_C = np.bincount(all_UI.indices, minlength=all_UI.shape[1]) @ categories.has_IC
     share_C = everybody_C / max(everybody_C.sum(), 1)
     own_B = np.repeat(np.asarray(own_BC.sum(axis=1)).ravel(), np.diff(own_BC.indptr))
     ratio_N = own_BC.data / own_B / share_C[own_BC.indices]
@@ -76,8 +78,3 @@ def liked(history_BI: sparse.csr_array, all_UI: sparse.csr_array, categories: Ca
     liked_BC = sparse.csr_array((ratio_N.astype(np.float32), own_BC.indices, own_BC.indptr), shape=own_BC.shape)
     liked_BC.eliminate_zeros()
     return liked_BC
-
-
-def _met(events_XI: sparse.csr_array) -> sparse.csr_array:
-    """The same pairs, each counting one."""
-    return sparse.csr_array((np.ones(events_XI.nnz), events_XI.indices, events_XI.indptr), shape=events_XI.shape)

@@ -5,7 +5,7 @@ import pytest
 from foretaste.errors import ConfigError, DataError
 from foretaste.evaluation.protocol import EvaluationConfig
 from foretaste.pipelines.datasets import write_prepared
-from foretaste.pipelines.judge import JudgeConfig, judge_lists
+from foretaste.pipelines.judge import JudgeColumns, JudgeConfig, judge_lists
 from foretaste.pipelines.run import run
 
 TOP2 = JudgeConfig(evaluation=EvaluationConfig(cutoffs=(2,), select_by="ndcg@2"))
@@ -77,6 +77,15 @@ def test_beyond_accuracy_comes_with_history_and_items(judged):
     assert "diversity@2" not in with_history.values
     # u: War and Comedy share nothing; v: War|Drama and Comedy share nothing.
     assert judged(lists, history=history, items=items).evaluation.values["diversity@2"].tolist() == [1, 1]
+
+
+def test_columns_of_any_name_can_be_said(judged):
+    columns = {"user_id": "who", "item_id": "what", "rank": "slot"}
+    config = JudgeConfig(evaluation=TOP2.evaluation, columns=JudgeColumns(**columns))
+    found = judged("who,what,slot\nu,a,1\nv,x,1\n", config, test="who,item\nu,a\nv,b\n")
+    assert found.evaluation.values["mrr@2"].tolist() == [1, 0]
+    with pytest.raises(DataError, match="no column user_id; its columns are who, what, slot"):
+        judged("who,what,slot\nu,a,1\n")
 
 
 def test_only_what_was_liked_is_hoped_for(judged):

@@ -31,6 +31,23 @@ from foretaste.settings import Settings
 _TRAIN, _, _TEST = range(len(PARTS))
 
 
+class JudgeColumns(Settings):
+    """Which column is which, where the names do not tell; a table without such a column is read by its own names."""
+
+    user_id: str | None = None
+    """Who."""
+    item_id: str | None = None
+    """With what."""
+    rank: str | None = None
+    """Place in the list, the lowest number first."""
+    score: str | None = None
+    """The highest comes first."""
+    rating: str | None = None
+    """How much a held-out item was liked."""
+    timestamp: str | None = None
+    """When."""
+
+
 class JudgeConfig(Settings):
     """How lists are judged."""
 
@@ -38,6 +55,7 @@ class JudgeConfig(Settings):
     bad_rows: BadRows = BadRows()
     min_rating: float | None = None
     """Held-out events rated below are not hoped for; None takes every one."""
+    columns: JudgeColumns = JudgeColumns()
 
 
 @dataclass(frozen=True)
@@ -111,7 +129,7 @@ def judge_lists(
             f"evaluation.candidates '{config.evaluation.candidates}': lists that are there already cannot be ranked "
             "among other candidates; leave it at 'all'."
         )
-    found = read_recommendations(lists, config.bad_rows)
+    found = read_recommendations(lists, config.bad_rows, config.columns.model_dump(exclude_none=True))
     prepared = _prepare(lists.stem, against, history, items, config)
     events, part_N = prepared.dataset.interactions, prepared.part_N
     assert part_N is not None
@@ -139,7 +157,7 @@ def judgement_json(judged: Judgement) -> dict[str, Any]:
 
 def _prepare(name: str, against: Path, history: Path | None, items: Path | None, config: JudgeConfig) -> Prepared:
     """All events over one vocabulary: those of `against` as test, those of `history` as train."""
-    raw = _read(against, config.bad_rows, items)
+    raw = _read(against, config, items)
     test = _rows(raw, of_test=True)
     if config.min_rating is not None:
         if RATING not in test.collect_schema():
@@ -150,7 +168,7 @@ def _prepare(name: str, against: Path, history: Path | None, items: Path | None,
     parts = [test.with_columns(pl.lit("test").alias(PART))]
     resources = raw.resources
     if history is not None:
-        known = _read(history, config.bad_rows)
+        known = _read(history, config)
         resources += known.resources
         parts.insert(0, _rows(known, of_test=False).with_columns(pl.lit("train").alias(PART)))
     shared = [column for column in parts[0].collect_schema() if all(column in part.collect_schema() for part in parts)]
@@ -161,12 +179,14 @@ def _prepare(name: str, against: Path, history: Path | None, items: Path | None,
     return prepare(merged, PrepareConfig())
 
 
-def _read(path: Path, bad_rows: BadRows, items: Path | None = None) -> RawTables:
+def _read(path: Path, config: JudgeConfig, items: Path | None = None) -> RawTables:
     folder = Folder.open(locate(path))
     table = open_table(folder.require(path.name), Path(folder.scratch.name))
     has_parts = PART in table.columns and set(sample(table, PART)) <= set(PARTS)
-    columns = ColumnsConfig(part=PART) if has_parts else ColumnsConfig()
-    return read_table(TablesConfig(path=path, columns=columns, items_path=items), bad_rows)
+    named = config.columns.model_dump(exclude_none=True)
+    here = {name: named[name] for name in ColumnsConfig.model_fields if named.get(name) in table.columns}
+    columns = ColumnsConfig(**here, part=PART if has_parts else None)
+    return read_table(TablesConfig(path=path, columns=columns, items_path=items), config.bad_rows)
 
 
 def _rows(raw: RawTables, *, of_test: bool) -> pl.LazyFrame:

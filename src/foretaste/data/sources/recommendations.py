@@ -1,5 +1,6 @@
 """Lists that any tool made: a table of user, item, and rank or score."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +32,13 @@ class Recommendations:
     """Rows that could not be read."""
 
 
-def read_recommendations(path: Path, bad_rows: BadRows) -> Recommendations:
+def read_recommendations(path: Path, bad_rows: BadRows, mapping: Mapping[str, str] | None = None) -> Recommendations:
     """Lists from CSV, TSV, JSON lines or Parquet, plain or packed. Where there are both, rank counts, not score.
+
+    Args:
+        path: of the table.
+        bad_rows: what becomes of rows that cannot be read.
+        mapping: canonical name → the file's column, where the file has it; the rest is recognised.
 
     Raises:
         DataError: the file or a column is missing, or more rows are bad than `bad_rows` allows.
@@ -40,7 +46,9 @@ def read_recommendations(path: Path, bad_rows: BadRows) -> Recommendations:
     folder = Folder.open(locate(path))
     scratch = Path(folder.scratch.name)
     table = open_table(folder.require(path.name), scratch)
-    columns = match_columns(table, RECOMMENDATION_COLUMNS)
+    known = {column.name for column in RECOMMENDATION_COLUMNS}
+    here = {name: column for name, column in (mapping or {}).items() if name in known and column in table.columns}
+    columns = match_columns(table, RECOMMENDATION_COLUMNS, here)
     if RANK not in columns and SCORE not in columns:
         raise DataError(
             f"{table.name} has no column rank or score; its columns are {', '.join(table.columns)}. Name the place of "

@@ -99,7 +99,9 @@ def test_a_model_that_never_served_is_estimated_from_the_log_of_another(tmp_path
         assert estimate.mean > found.served.high, estimate.estimator
     again = replay(database, engines["popularity"], Window.latest("1h"))
     for estimate in again.estimates:
-        assert estimate.mean == pytest.approx(again.served.mean)
+        # The model of `dr` expects a little more or less of the draws that came than of those that might have.
+        tolerance = 0.01 if estimate.estimator == "dr" else 1e-9
+        assert estimate.mean == pytest.approx(again.served.mean, rel=tolerance)
 
 
 def test_a_greedy_log_is_refused_with_the_reason(tmp_path, world, engines):

@@ -31,6 +31,9 @@ def test_a_run_is_tracked_later_and_aliases_follow_the_bundles(foretaste, shell,
     first = foretaste("run", config, "--artifacts", art, "--tracking-uri", server)
     assert first.exit_code == 0
     assert "the run is whole, but was not tracked" in " ".join(first.stdout.split())
+    again = foretaste("track", "--artifacts", art)
+    assert again.exit_code == 1
+    assert "Connection refused" in str(again.exception)
     told = foretaste("track", "--artifacts", art, "--tracking-uri", f"sqlite:///{art}/mlflow.db", "--json")
     (sent,) = json.loads(told.stdout)["sent"]
     assert (sent["model"], sent["version"]) == ("small", "1")

@@ -23,14 +23,18 @@ _METRICS_A_BATCH = 500
 _PARAMS_A_BATCH = 100
 _LONGEST_PARAM = 6000
 _LONGEST_TAG = 8000
+_LONGEST_REASON = 300
 _QUIET = {
     # A server that is down is told at once; MLflow would try for minutes, and the run can be sent later.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 """MLflow takes these from the environment alone; what the user has set stands."""
+
+_MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
+"""MLflow's page then opens with runs and curves, not with traces of language models."""
 
 _Item = TypeVar("_Item")
 
@@ -117,7 +121,7 @@ class MLflowTracker:
             # A database keeps no files; without a place of its own MLflow would put them into the current folder.
             location = None if is_server(self._uri) else self._artifacts.absolute().as_uri()
             try:
-                return str(self._client.create_experiment(name, location))
+                return str(self._client.create_experiment(name, location, _MODEL_TRAINING))
             except MlflowException:  # another process was first
                 found = self._client.get_experiment_by_name(name)
                 if found is None:
@@ -157,8 +161,17 @@ class MLflowTracker:
         try:
             yield
         except Exception as error:
-            told = " ".join(without_password_of(self._uri, f"{type(error).__name__}: {error}").split())
-            raise TrackingError(f"MLflow at {without_password(self._uri)}: {told[:400]}") from error
+            cause = _cause(error)
+            told = " ".join(without_password_of(self._uri, f"{type(cause).__name__}: {cause}").split())
+            raise TrackingError(f"MLflow at {without_password(self._uri)}: {told[:_LONGEST_REASON]}") from error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The error of the system at the bottom, as that a connection was refused, where there is one; else the error."""
+    deepest = error
+    while deepest.__cause__ or deepest.__context__:
+        deepest = deepest.__cause__ or deepest.__context__ or deepest
+    return deepest if isinstance(deepest, OSError) else error
 
 
 def _points(metrics: Mapping[str, float]) -> list[Point]:

@@ -3,9 +3,10 @@
     python benchmarks/serving/logs.py [--rows 100000] [--rounds 3]
     python tests/temporary_postgres.py python benchmarks/serving/logs.py      # with PostgreSQL
 
-`append`: the call that a request waits for, beside an INSERT of its own into SQLite. `move`: from the journal into the
-database by the mover. `slots`: answers of ten items as JSON arrays in the row, as the log has them, beside a table of
-one row a slot: what writing takes, the space, and how long it takes to count how often each item was shown.
+`elsewhere`: seconds until feedback that one worker took is known to another, with the default settings. `append`: the
+call that a request waits for, beside an INSERT of its own into SQLite. `move`: from the journal into the database by
+the mover. `slots`: answers of ten items as JSON arrays in the row, as the log has them, beside a table of one row a
+slot: what writing takes, the space, and how long it takes to count how often each item was shown.
 """
 
 import argparse
@@ -24,7 +25,7 @@ import orjson
 import sqlalchemy as sa
 
 from foretaste.data.log_tables import METADATA
-from foretaste.serving.logs.rows import RequestRow
+from foretaste.serving.logs.rows import FeedbackRow, RequestRow
 from foretaste.serving.logs.service import ServiceLogs
 from foretaste.serving.logs.settings import LogConfig
 
@@ -74,6 +75,28 @@ def through_the_logs(url: str, folder: Path, rows: list[RequestRow]) -> dict[str
     assert logs.status().rows_moved == len(rows)
     logs.stop()
     return found
+
+
+def seconds_until_known_elsewhere(url: str, folder: Path, trials: int) -> list[float]:
+    config = LogConfig(url=url, journal_dir=folder / "journals of two")
+    here, there = ServiceLogs(config), ServiceLogs(config)
+    for logs in (here, there):
+        logs.start()
+    found = []
+    for trial in range(trials):
+        time.sleep(random.uniform(0, config.move_every_seconds))
+        now, user_id = time.time(), f"user-{trial}"
+        here.feedback.take(
+            FeedbackRow(
+                event_id=f"{now}", timestamp=now, received_at=now, kind="click", item_id="item-1", user_id=user_id
+            )
+        )
+        while not there.recent.history(user_id).liked:
+            time.sleep(0.005)
+        found.append(time.time() - now)
+    for logs in (here, there):
+        logs.stop()
+    return [round(each, 2) for each in (min(found), statistics.median(found), max(found))]
 
 
 def one_insert_a_request(folder: Path, rows: list[RequestRow]) -> dict[str, float]:
@@ -156,6 +179,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--trials", type=int, default=40, help="of feedback seen elsewhere")
     options = parser.parse_args()
     rows = rows_made(options.rows)
     postgres = os.environ.get("FORETASTE_POSTGRES_URL")
@@ -175,9 +199,15 @@ def main() -> None:
             found.setdefault("insert in the request, SQLite", []).append(one_insert_a_request(folder, rows))
             found.setdefault("slots as JSON", []).append(slots_kept(folder, rows, as_table=False))
             found.setdefault("slots as a table", []).append(slots_kept(folder, rows, as_table=True))
+    elsewhere: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        for url in [f"sqlite:///{name}/log.db", *([postgres] if postgres else [])]:
+            database = url.split(":", maxsplit=1)[0]
+            elsewhere[database] = seconds_until_known_elsewhere(url, Path(name), options.trials)
     result = {
         "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "sqlite": sqlite3.sqlite_version},
         "rows": options.rows,
+        "seconds until known elsewhere: min, median, max": elsewhere,
         "min, median, max a row": {name: spread(each) for name, each in found.items()},
     }
     RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

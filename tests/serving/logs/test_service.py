@@ -120,6 +120,18 @@ def test_feedback_that_says_nothing_is_refused(logs, an_event, fields, expected)
         logs.feedback.take(an_event(**fields))
 
 
+@pytest.mark.parametrize("user_id", ["nul \0 within", "half of a pair \ud800"])
+def test_text_that_a_database_cannot_hold_is_refused(logs, a_request, an_event, user_id):
+    for write in (
+        lambda: logs.requests.append(a_request(user_id=user_id)),
+        lambda: logs.feedback.take(an_event(user_id=user_id)),
+        lambda: logs.users.register(user_id, {}),
+    ):
+        with pytest.raises(RequestError, match="cannot be written down"):
+            write()
+    assert logs.status().journal_bytes == 0
+
+
 def test_the_latest_registration_of_a_user_counts_in_every_worker(open_logs, rows_of):
     here, there = open_logs(), open_logs()
     here.users.register("u1", {"country": "AT"})

@@ -69,13 +69,20 @@ class RegistrationRow:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
+_NUL = rb"\u0000"
+"""As JSON has it. PostgreSQL cannot store it."""
+
+
 def encoded(row: RequestRow | FeedbackRow | RegistrationRow) -> bytes:
     """A row as one line of JSON, without its end.
 
     Raises:
-        RequestError: a value that JSON cannot say, such as half of a surrogate pair.
+        RequestError: a text that no database can hold, with a NUL character or half of a surrogate pair.
     """
     try:
-        return orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY)
+        body = orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY)
     except orjson.JSONEncodeError as error:
         raise RequestError(f"cannot be written down: {error}.") from error
+    if _NUL in body:
+        raise RequestError("cannot be written down: a text holds a NUL character; leave it out.")
+    return body

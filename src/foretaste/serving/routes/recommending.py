@@ -81,10 +81,10 @@ def add_recommending(calls: Calls, service: Service) -> None:
 
     async def popular(
         exchange: CurrentExchange,
-        k: schemas.K = 10,
         genre: Annotated[
-            list[schemas.Id] | None, Query(max_length=32, description="Only items of any of these.")
-        ] = None,
+            list[schemas.Id], Query(default_factory=list, max_length=32, description="Only items of any of these.")
+        ],
+        k: schemas.K = 10,
     ) -> Response:
         """The items with the most events in the training data."""
         async with gate.turn(exchange.started):

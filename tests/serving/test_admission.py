@@ -30,7 +30,7 @@ def test_those_beyond_the_queue_are_refused_before_anything_is_computed():
     gate = Gate(queue=3, deadline_seconds=1, clock=Clock())
     done = []
     outcomes = run(*(computing(gate, done=done, name=n) for n in range(10)))
-    assert [outcome for outcome in outcomes[:4]] == ["done"] * 4, "one computes, three wait"
+    assert outcomes[:4] == ["done"] * 4, "one computes, three wait"
     assert all(isinstance(outcome, OverloadedError) for outcome in outcomes[4:])
     assert done == [0, 1, 2, 3], "in the order of their coming"
     assert (gate.num_refused, gate.num_waiting, gate.is_full) == (6, 0, False)

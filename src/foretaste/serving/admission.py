@@ -72,9 +72,9 @@ class Gate:
             try:
                 await mine
             except asyncio.CancelledError:
-                if mine.done() and not mine.cancelled():
-                    self.leave()
-                else:
+                if not mine.cancelled():
+                    self.leave()  # the turn had come already
+                elif mine in self._waiting:
                     self._waiting.remove(mine)
                 raise
             waited = self._clock() - arrived

@@ -255,7 +255,10 @@ def _memberships(catalogue: pl.DataFrame, names: Sequence[str]) -> tuple[Members
 
 def _rows(memberships: Memberships, item_C: IntArray) -> Memberships:
     """The memberships of some items."""
-    start_C, size_C = memberships.indptr[item_C], np.diff(memberships.indptr)[item_C]
+    if not len(memberships.value):
+        return Memberships(np.zeros(len(item_C) + 1, dtype=np.int64), memberships.value)
+    start_C = memberships.indptr[item_C]
+    size_C = memberships.indptr[item_C + 1] - start_C
     indptr = np.concatenate([[0], np.cumsum(size_C)])
     place_N = np.arange(indptr[-1]) + np.repeat(start_C - indptr[:-1], size_C)
     return Memberships(indptr, memberships.value[place_N])

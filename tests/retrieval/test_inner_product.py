@@ -59,3 +59,11 @@ def test_rows_of_unit_length_have_cosines_as_products():
     every = np.arange(4, dtype=np.int32)
     assert units.at(units.vector(0), every).tolist() == pytest.approx([1, 1, 0, 0], abs=1e-6)
     assert units.at(units.vector(3), every).tolist() == [0, 0, 0, 0]
+
+
+def test_the_bound_holds_for_the_user_whom_rounding_wrongs_most():
+    # The first item sets all scales to 1. The second loses .4999 in each dimension to rounding, all of it in the
+    # direction of the user: its score in 8 bits is 8, in full 11.9992. The third is a whole number in each, 11 in all.
+    item_ID = np.array([[-127] * 8, [1.4999] * 8, [2, 2, 2, 1, 1, 1, 1, 1]], dtype=np.float32)
+    item_C, score_C = InnerProduct(item_ID).contenders(np.ones(8, dtype=np.float32), 1, np.ones(3, dtype=bool))
+    assert item_C[score_C.argmax()] == 1

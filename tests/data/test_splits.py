@@ -15,6 +15,7 @@ from foretaste.data.splits import (
     RandomSplit,
     SplitConfig,
     known_to,
+    num_windows,
     split,
 )
 from foretaste.data.vocabulary import Vocabulary
@@ -50,6 +51,19 @@ def test_global_time_by_dates():
     config = GlobalTimeSplit(valid_from="1970-01-03", test_from="1970-01-05")
     result = split(prepared_of([0] * 6, range(6), [n * day for n in range(6)]), config)
     assert [part.item_N.tolist() for part in (result.train, result.valid, result.test)] == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_windows_roll_back_from_the_newest_and_none_sees_what_is_later():
+    config = GlobalTimeSplit(valid=0.1, test=0.2, windows=3)
+    prepared = prepared_of([0] * 20, range(20), range(20))
+    windows = [split(prepared, config, window) for window in reversed(range(num_windows(config)))]
+    times = [[part.timestamp_N.tolist() for part in (one.train, one.valid, one.test)] for one in windows]
+    assert [[len(part) for part in window] for window in times] == [[6, 2, 4], [10, 2, 4], [14, 2, 4]]
+    assert [test for _, _, test in times] == [[8, 9, 10, 11], [12, 13, 14, 15], [16, 17, 18, 19]]
+    for train, valid, test in times:
+        assert train + valid + test == list(range(test[-1] + 1))
+    alone = split(prepared, GlobalTimeSplit(valid=0.1, test=0.2))
+    assert alone.test.timestamp_N.tolist() == times[-1][-1]
 
 
 def test_leave_last_out_takes_each_users_newest():
@@ -108,6 +122,8 @@ def test_an_empty_part_is_refused():
     [
         {"method": "global_time", "valid": 0.5, "test": 0.5},
         {"method": "global_time", "valid_from": "2000-01-01"},
+        {"method": "global_time", "valid": 0.1, "test": 0.3, "windows": 3},
+        {"method": "global_time", "test_from": "2000-01-01", "windows": 2},
         {"method": "global_time", "seed": 1},
         {"method": "random", "valid": 0.5, "test": 0.5},
     ],

@@ -81,3 +81,17 @@ def test_amazon_books_fall_back_to_the_sample_and_say_so(run_config):
     assert any("sample" in note.reason for note in result.divided.prepared.audit.remarks)
     assert "sample" in result.report.read_text()
     json.dumps(result.to_json(), allow_nan=False)
+
+
+def test_rolling_windows_on_movielens_keep_the_order_of_the_models(run_config):
+    _, result = run_config("rolling-movielens-100k")
+    newest = result.divided.split.test.timestamp_N.min()
+    begins = [window.test.timestamp_N.min() for window in result.divided.earlier]
+    assert begins == sorted(begins)
+    for window in result.divided.earlier:
+        assert window.test.timestamp_N.max() < newest
+        assert window.train.timestamp_N.max() < window.valid.timestamp_N.min()
+        assert window.valid.timestamp_N.max() < window.test.timestamp_N.min()
+    rolling = {model["model"]: model["rolling"] for model in result.to_json()["models"]}
+    average = {model: told["average"]["ndcg@10"]["mean"] for model, told in rolling.items()}
+    assert average["ease"] > average["item_knn"] > average["popularity"]

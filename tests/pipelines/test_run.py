@@ -183,3 +183,33 @@ def test_evaluation_is_that_of_the_history_before_test(result):
     als = next(judged for judged in result.judged if judged.label == "als")
     again = evaluate(als.model, result.divided.history, result.divided.split.test)
     assert again.mean("ndcg@10") == als.test.mean("ndcg@10")
+
+
+def test_a_rolling_split_judges_every_window_and_publishes_the_newest(small_config, tmp_path):
+    rolling = {"method": "global_time", "valid": 0.1, "test": 0.1}
+    result = run(small_config(split=rolling | {"windows": 3}), tmp_path / "a", COMMAND)
+    alone = run(small_config(split=rolling), tmp_path / "b", COMMAND)
+    assert len(result.divided.earlier) == 2
+    told = {model["model"]: model for model in result.to_json()["models"]}
+    for model in alone.to_json()["models"]:
+        mine = told[model["model"]]
+        assert mine["metrics"] == model["metrics"] == mine["rolling"]["windows"][-1]["metrics"]
+        means = [window["metrics"]["ndcg@10"]["mean"] for window in mine["rolling"]["windows"]]
+        assert len(set(means)) == 3
+        assert mine["rolling"]["average"]["ndcg@10"]["mean"] == pytest.approx(np.mean(means))
+        assert model["rolling"] is None
+    averages = {one.label: np.mean([window.valid.mean("ndcg@10") for window in one.windows]) for one in result.judged}
+    assert result.best == max(averages, key=averages.get)
+    assert "window 3" in result.report.read_text()
+    assert "## Windows" not in alone.report.read_text()
+
+
+def test_sampled_figures_say_so_wherever_they_stand(small_config, tmp_path):
+    config = small_config(evaluation={"candidates": "sampled", "candidate_samples": 20})
+    result = run(config, tmp_path, COMMAND)
+    (popularity, *_) = result.to_json()["models"]
+    assert all(figure["candidates"] == "sampled" for figure in popularity["metrics"].values())
+    assert all("candidates" not in figure for figure in popularity["valid"].values())
+    bundle = BundleStore(tmp_path / "bundles").open()
+    assert bundle.manifest.metrics["ndcg@10"]["candidates"] == "sampled"
+    assert "NDCG@10 (sampled)" in result.report.read_text()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foretaste.cli.figures import print_figures, print_warnings
+from foretaste.cli.figures import print_figures, print_warnings, print_windows
 from foretaste.cli.output import (
     JsonOption,
     Report,
@@ -164,6 +164,9 @@ def _repeated(overrides: list[str] | None, on_bad_rows: str | None) -> Iterator[
 def _print_comparison(out: "Console", config: "ExperimentConfig", result: "RunResult") -> None:
     rows = [(one.label, one.test, one.fit_seconds) for one in result.judged]
     print_figures(out, config.evaluation.select_by, rows, best=result.best)
+    if result.divided.earlier:
+        windows = {one.label: [window.test for window in one.windows] for one in result.judged}
+        print_windows(out, config.evaluation.select_by, windows)
 
 
 def _print_next(out: "Console", *commands: str) -> None:

@@ -1,6 +1,6 @@
 """Figures as people read them: the table of models with intervals, and the warnings below it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -48,6 +48,27 @@ def print_figures(
     out.print()
     out.print(table)
     out.print(f"[dim]means over test users, 95 % intervals in brackets{_ranked_against(rows[0][1])}[/dim]\n")
+
+
+def print_windows(out: "Console", metric: str, windows: "Mapping[str, Sequence[Evaluation]]") -> None:
+    """A row a model: one metric in each test window of a rolling split, oldest first, and its average."""
+    from rich.table import Table
+
+    from foretaste.evaluation.metrics import metric_title
+    from foretaste.evaluation.windows import average
+
+    first = next(iter(windows.values()))
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    table.add_column(metric_title(metric, first[0].candidates), no_wrap=True)
+    for place in range(len(first)):
+        table.add_column(f"window {place + 1}", no_wrap=True)
+    table.add_column("average", no_wrap=True)
+    for label, judged in windows.items():
+        whole = average(judged)[metric]
+        means = [f"{window.mean(metric):.3f}" for window in judged]
+        table.add_row(label, *means, f"{whole.mean:.3f} [dim]\\[{_short(whole.low)} {_short(whole.high)}][/dim]")
+    out.print(table)
+    out.print(f"[dim]test windows, oldest first; the table above is of window {len(first)}[/dim]\n")
 
 
 def _ranked_against(evaluation: "Evaluation") -> str:

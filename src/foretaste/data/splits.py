@@ -34,13 +34,20 @@ class GlobalTimeSplit(_Splits):
     """First UTC day of valid; with `test_from`, instead of the shares."""
     test_from: date | None = None
     """First UTC day of test."""
+    windows: int = Field(default=1, ge=1)
+    """Test windows, each of the share `test`, one right after the other up to the newest event (rolling origin). For
+    each a model is trained on what was before it. The newest is the split that one window alone would be."""
 
     @model_validator(mode="after")
     def _shares_or_dates(self) -> "GlobalTimeSplit":
         if self.valid_from is not None and (self.test_from is None or self.valid_from >= self.test_from):
             raise ValueError("valid_from needs a later test_from, as in valid_from: 1998-01-01, test_from: 1998-03-01")
-        if self.valid + self.test >= 1:
-            raise ValueError(f"valid and test take {self.valid + self.test:g} of the events; leave some to train")
+        if self.windows > 1 and self.test_from is not None:
+            raise ValueError("windows are cut by shares, not by dates; leave out test_from, or set windows: 1")
+        held_out = self.valid + self.windows * self.test
+        if held_out > 1 - 1e-9:  # three times 0.3 is a little less than 0.9
+            over = f" over {self.windows} windows" if self.windows > 1 else ""
+            raise ValueError(f"valid and test take {held_out:g} of the events{over}; leave some to train")
         return self
 
 
@@ -85,10 +92,17 @@ SplitConfig: TypeAlias = Annotated[
 ]
 
 _TRAIN, _VALID, _TEST = range(len(PARTS))
+_LATER = -1
+"""Part of the events after a window that is not the newest."""
 
 
-def split(prepared: Prepared, config: SplitConfig) -> Split:
+def split(prepared: Prepared, config: SplitConfig, window: int = 0) -> Split:
     """Divide the events; every one lands in exactly one part, or is counted in `dropped`.
+
+    Args:
+        prepared: the events.
+        config: how to divide.
+        window: of a rolling split, how many windows before the newest; what lies after it is in no part.
 
     Raises:
         SplitError: the data lacks what the method needs, or train or test would be empty.
@@ -96,7 +110,7 @@ def split(prepared: Prepared, config: SplitConfig) -> Split:
     interactions = prepared.dataset.interactions
     match config:
         case GlobalTimeSplit():
-            part_N = _by_time(_timestamps(interactions, config.method), config)
+            part_N = _by_time(_timestamps(interactions, config.method), config, window)
         case LeaveLastOutSplit():
             _timestamps(interactions, config.method)
             part_N = _last_out(interactions, config)
@@ -118,6 +132,11 @@ def split(prepared: Prepared, config: SplitConfig) -> Split:
         dropped = {"unknown to train": int(sum((~known).sum() for known in knows))}
         valid, test = (part.select(known) for part, known in zip((valid, test), knows, strict=True))
     return Split(train, valid if len(valid) else None, test, config.method, dropped)
+
+
+def num_windows(config: SplitConfig) -> int:
+    """Test windows of a split; 1 for all that do not roll."""
+    return config.windows if isinstance(config, GlobalTimeSplit) else 1
 
 
 def known_to(train: Interactions, part: Interactions) -> BoolArray:
@@ -175,17 +194,24 @@ def _timestamps(interactions: Interactions, method: str) -> LongArray:
     return interactions.timestamp_N
 
 
-def _by_time(timestamp_N: LongArray, config: GlobalTimeSplit) -> IntArray:
+def _by_time(timestamp_N: LongArray, config: GlobalTimeSplit, window: int) -> IntArray:
     """Events are oldest first."""
+    later_from = np.iinfo(np.int64).max
     if config.test_from is not None:
         test_from = _seconds(config.test_from)
         valid_from = test_from if config.valid_from is None else _seconds(config.valid_from)
     else:
         # The events at one moment go together: a boundary moves back to the first of them.
-        size = len(timestamp_N)
-        test_from = int(timestamp_N[min(size - 1, round(size * (1 - config.test)))])
-        valid_from = int(timestamp_N[min(size - 1, round(size * (1 - config.test - config.valid)))])
-    return np.select([timestamp_N >= test_from, timestamp_N >= valid_from], [_TEST, _VALID], _TRAIN).astype(np.int32)
+        def moment(share_after: float) -> int:
+            size = len(timestamp_N)
+            return int(timestamp_N[min(size - 1, round(size * (1 - share_after)))])
+
+        newer = window * config.test
+        if window:
+            later_from = moment(newer)
+        test_from, valid_from = moment(newer + config.test), moment(newer + config.test + config.valid)
+    moments = [later_from, test_from, valid_from]
+    return np.select([timestamp_N >= each for each in moments], [_LATER, _TEST, _VALID], _TRAIN).astype(np.int32)
 
 
 def _seconds(day: date) -> int:

@@ -1,7 +1,7 @@
 """The stages that every pipeline shares: from a config to prepared data, to a split, to fitted and judged models."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +10,7 @@ from foretaste.config import ExperimentConfig, ModelSpec
 from foretaste.data.interactions import Dataset, Interactions, Split
 from foretaste.data.prepare import Audit, Prepared, prepare
 from foretaste.data.sources import read_source
-from foretaste.data.splits import PartSummary, split, summarise
+from foretaste.data.splits import PartSummary, num_windows, split, summarise
 from foretaste.evaluation.learning_curve import REFIT, TRAIN, LearningCurve
 from foretaste.evaluation.protocol import Evaluation, EvaluationConfig, evaluate
 from foretaste.evaluation.truth import truth_protocol, truth_test
@@ -25,6 +25,8 @@ class Divided:
 
     prepared: Prepared
     split: Split
+    earlier: tuple[Split, ...] = ()
+    """The test windows before this one, oldest first, where the split rolls."""
 
     @property
     def history(self) -> Interactions:
@@ -52,6 +54,13 @@ class Judged:
     """A row an epoch of both fits, as `LearningCurve.frame` has it."""
     truth: Evaluation | None = None
     """On what was drawn for the users at random; None where the source brings no such ratings."""
+    earlier: tuple["Judged", ...] = ()
+    """The same for the test windows before, oldest first, where the split rolls."""
+
+    @property
+    def windows(self) -> tuple["Judged", ...]:
+        """Every test window, oldest first; the last is this one."""
+        return (*self.earlier, self)
 
 
 def prepare_data(config: ExperimentConfig, narrator: Narrator) -> Prepared:
@@ -71,8 +80,11 @@ def prepare_data(config: ExperimentConfig, narrator: Narrator) -> Prepared:
 def divide(config: ExperimentConfig, narrator: Narrator) -> Divided:
     """Read, prepare and split."""
     prepared = prepare_data(config, narrator)
-    divided = Divided(prepared, split(prepared, config.split))
-    narrator.say("split", _split_line(divided.split.method, summarise(divided.split)))
+    newest, *before = (split(prepared, config.split, window) for window in range(num_windows(config.split)))
+    divided = Divided(prepared, newest, tuple(reversed(before)))
+    narrator.say("split", _split_line(newest.method, summarise(newest)))
+    for window in divided.earlier:
+        narrator.say("", f"an earlier window: {_parts_line(summarise(window))}")
     return divided
 
 
@@ -115,7 +127,17 @@ def may_stop_early(spec: ModelSpec) -> bool:
 
 
 def judge(label: str, config: ExperimentConfig, divided: Divided, narrator: Narrator) -> Judged:
-    """Fit one model on train and judge it on valid; fit it again on all before test, and test it."""
+    """Fit one model on train and judge it on valid; fit it again on all before test, and test it.
+
+    Where the split rolls, the same for each earlier window.
+    """
+    earlier = [
+        _judge(label, config, replace(divided, split=window, earlier=()), narrator) for window in divided.earlier
+    ]
+    return replace(_judge(label, config, divided, narrator), earlier=tuple(earlier))
+
+
+def _judge(label: str, config: ExperimentConfig, divided: Divided, narrator: Narrator) -> Judged:
     spec, parts, curve = config.models[label], divided.split, LearningCurve()
     genres_IG, _ = divided.prepared.dataset.genre_matrix()
     model, seconds = fit(
@@ -157,8 +179,12 @@ def _prepared_line(audit: Audit) -> str:
 
 
 def _split_line(method: str, parts: dict[str, PartSummary]) -> str:
+    return f"{method.replace('_', ' ')}: {_parts_line(parts)}"
+
+
+def _parts_line(parts: dict[str, PartSummary]) -> str:
     told = []
     for name, part in parts.items():
         unknown = f" ({part.unknown_events:,} unknown to train)" if part.unknown_events else ""
         told.append(f"{name} {part.events:,}{unknown}")
-    return f"{method.replace('_', ' ')}: {' · '.join(told)}"
+    return " · ".join(told)

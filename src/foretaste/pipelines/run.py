@@ -25,6 +25,7 @@ from foretaste.evaluation.protocol import Evaluation, EvaluationConfig
 from foretaste.evaluation.report import Document, ModelResult, ReportInput, compose
 from foretaste.evaluation.truth import Agreement, agreement
 from foretaste.evaluation.warnings import EvaluationWarning, of_figures, of_split
+from foretaste.evaluation.windows import average, mean
 from foretaste.models.registry import check_trainable
 from foretaste.pipelines.experiment import Divided, Judged, divide, judge
 from foretaste.pipelines.narration import Narrator, Silence
@@ -153,7 +154,7 @@ def run(
         audit=divided.prepared.audit,
         split_method=divided.split.method,
         parts=summarise(divided.split),
-        results=[ModelResult(one.label, one.fit_seconds, one.valid, one.test, one.learning_curve) for one in judged],
+        results=[_model_result(one) for one in judged],
         best=best.label,
         select_by=config.evaluation.select_by,
         config=config.resolved(),
@@ -186,8 +187,11 @@ def run(
 
 
 def choose(judged: Sequence[Judged], select_by: str) -> Judged:
-    """The model with the highest mean on valid, or on test where there is no valid; the first of equals."""
-    return max(judged, key=lambda one: (one.valid or one.test).mean(select_by))
+    """The model with the highest mean on valid, or on test where there is no valid; the first of equals.
+
+    Where the split rolls, it is the mean over all windows.
+    """
+    return max(judged, key=lambda one: mean([window.valid or window.test for window in one.windows], select_by))
 
 
 def _diagnose(
@@ -254,6 +258,11 @@ def slices_json(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
+def _model_result(judged: Judged) -> ModelResult:
+    earlier = tuple(window.test for window in judged.earlier)
+    return ModelResult(judged.label, judged.fit_seconds, judged.valid, judged.test, judged.learning_curve, earlier)
+
+
 def _model_json(judged: Judged) -> dict[str, Any]:
     return {
         "model": judged.label,
@@ -267,7 +276,18 @@ def _model_json(judged: Judged) -> dict[str, Any]:
         "slices": slices_json(judged.test),
         "valid": None if judged.valid is None else metrics_json(judged.valid),
         "truth": None if judged.truth is None else metrics_json(judged.truth),
+        "rolling": _rolling_json(judged) if judged.earlier else None,
     }
+
+
+def _rolling_json(judged: Judged) -> dict[str, Any]:
+    """Each window, oldest first, the last being the one that `metrics` is of; and their average."""
+    told = [
+        {"users": len(one.test.user_B), "cold_users": int(one.test.is_cold_B.sum()), "metrics": metrics_json(one.test)}
+        for one in judged.windows
+    ]
+    averages = average([one.test for one in judged.windows])
+    return {"windows": told, "average": {name: asdict(estimate) for name, estimate in averages.items()}}
 
 
 def _write(

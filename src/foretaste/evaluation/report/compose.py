@@ -12,6 +12,7 @@ from foretaste.evaluation.report.off_line_truth import off_line_truth
 from foretaste.evaluation.report.people import people
 from foretaste.evaluation.report.reproduce import definitions, reproduce
 from foretaste.evaluation.report.slices import slices
+from foretaste.evaluation.report.windows import windows
 
 
 def compose(report: ReportInput) -> Document:
@@ -21,6 +22,7 @@ def compose(report: ReportInput) -> Document:
         opening=opening(report),
         sections=(
             comparison(report),
+            windows(report),
             warm_users(report),
             off_line_truth(report),
             slices(report),

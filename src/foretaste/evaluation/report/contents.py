@@ -28,6 +28,8 @@ class ModelResult:
     test: Evaluation
     learning_curve: pl.DataFrame = field(default_factory=pl.DataFrame)
     """A row an epoch, as `LearningCurve.frame` has it; no rows for a model without epochs."""
+    earlier: tuple[Evaluation, ...] = ()
+    """The test windows before this one, oldest first, where the split rolls."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,12 +12,16 @@ _CHUNK = 4096
 """Scores that are compared with every relevant item while they stay in the first-level cache."""
 
 
-@numba.njit(cache=True, nogil=True)
-def _double_wins(values: FloatArray, score: np.float32) -> np.int32:  # pragma: no cover
-    """Twice the values below `score`, and once those equal to it."""
-    total = np.int32(0)
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
+def _double_wins(values: FloatArray, score: np.float32) -> np.float32:  # pragma: no cover
+    """Twice the values below `score`, and once those equal to it; of at most 2²³ values, so that float32 is exact.
+
+    Counted as float32 since that is what as many lanes as the values have can hold; an integer would be widened.
+    """
+    zero, one = np.float32(0.0), np.float32(1.0)
+    total = zero
     for value in values:
-        total += np.int32(value < score) + np.int32(value <= score)
+        total += (one if value < score else zero) + (one if value <= score else zero)
     return total
 
 

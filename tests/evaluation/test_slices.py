@@ -15,10 +15,8 @@ def test_items_are_divided_by_their_share_of_the_events():
 
 def test_only_the_relevant_items_of_a_group_count():
     relevant = sparse.csr_array(np.array([[1, 0, 1], [1, 0, 0]], dtype=np.float32))
-    items, hits = np.array([[0, 1], [1, 0]], dtype=np.int32), np.array([[1.0, 0.0], [0.0, 1.0]])
-    slices = item_slices(
-        np.array([4, 7], dtype=np.int32), items, hits, relevant, np.array([9, 1, 0]), {"recall@2": 2, "novelty@2": 2}
-    )
+    users, items = np.array([4, 7], dtype=np.int32), np.array([[0, 1], [1, 0]], dtype=np.int32)
+    slices = item_slices(users, items, relevant, np.array([9, 1, 0]), (2,), ("recall", "novelty"))
     assert list(slices) == ["head items", "cold items"]
     assert slices["head items"].values["recall@2"].tolist() == [1, 1]
     assert slices["cold items"].user_B.tolist() == [4]

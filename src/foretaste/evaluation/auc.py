@@ -12,17 +12,18 @@ _CHUNK = 4096
 """Scores that are compared with every relevant item while they stay in the first-level cache."""
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "nnan"})
 def _double_wins(values: FloatArray, score: np.float32) -> np.float32:  # pragma: no cover
     """Twice the values below `score`, and once those equal to it; of at most 2²³ values, so that float32 is exact.
 
     Counted as float32 since that is what as many lanes as the values have can hold; an integer would be widened.
     """
     zero, one = np.float32(0.0), np.float32(1.0)
-    total = zero
-    for value in values:
-        total += (one if value < score else zero) + (one if value <= score else zero)
-    return total
+    below, not_above = zero, zero
+    for place in range(len(values)):
+        below += one if values[place] < score else zero
+        not_above += one if values[place] <= score else zero
+    return below + not_above
 
 
 @numba.njit(cache=True, nogil=True)
@@ -55,7 +56,7 @@ def _auc_of_row(
     num_rivals = len(scores_I) - num_listed if ranks_all else num_listed
     if num_rivals == 0:
         return np.nan
-    wins = np.int64(0)
+    wins = 0.0
     ranked = np.empty(len(relevant), dtype=np.float32)
     num_ranked = 0
     for item in relevant:
@@ -64,12 +65,12 @@ def _auc_of_row(
             num_ranked += 1
     for r in range(num_ranked):
         listed_wins = _double_wins(listed, ranked[r])
-        wins += -listed_wins if ranks_all else listed_wins
+        wins += float(-listed_wins if ranks_all else listed_wins)
     if ranks_all:
         for start in range(0, len(scores_I), _CHUNK):
             chunk = scores_I[start : start + _CHUNK]
             for r in range(num_ranked):
-                wins += _double_wins(chunk, ranked[r])
+                wins += float(_double_wins(chunk, ranked[r]))
     return wins / (2.0 * num_rivals * len(relevant))
 
 

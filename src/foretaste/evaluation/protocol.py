@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -13,17 +13,19 @@ from scipy import sparse
 from foretaste.arrays import BoolArray, DoubleArray, FloatArray, IntArray, LongArray
 from foretaste.data.interactions import Interactions
 from foretaste.errors import DataError
-from foretaste.evaluation import beyond_accuracy
 from foretaste.evaluation.auc import auc
 from foretaste.evaluation.candidates import Candidates, given_candidates, sampled_candidates
+from foretaste.evaluation.lists import Lists
 from foretaste.evaluation.metrics import HIT_METRICS, METRICS, keys
 from foretaste.evaluation.significance import Estimate, estimates_of
 from foretaste.evaluation.slices import Slice, item_slices, user_slices
 from foretaste.models.cold_start import score_or_popularity
-from foretaste.models.hits import hits
 from foretaste.models.protocol import Query, Recommender, TopK
 from foretaste.models.topk import queries_per_block, rank
 from foretaste.settings import Settings
+
+_USERS_A_BLOCK = 8192
+"""Users whose lists are judged at a time, which bounds the memory for their candidates."""
 
 
 class EvaluationConfig(Settings):
@@ -135,31 +137,58 @@ def evaluate(
     if len(held_out) == 0:
         raise DataError("there are no held-out events to judge by; give the split a test share.")
     relevant_UI, history_UI = held_out.to_csr(), history.to_csr()
-    lists = _Lists(config, history_UI, genres_IG)
+    user_B = np.flatnonzero(np.diff(relevant_UI.indptr)).astype(np.int32)
+    lists = Lists(config.metrics, config.cutoffs, history_UI, genres_IG)
     candidates = _candidates(config, lists.num_users_I, negatives)
     popularity_I = history.item_counts().astype(np.float32)
-    user_B = np.flatnonzero(np.diff(relevant_UI.indptr)).astype(np.int32)
 
-    blocks, values, cold = [], [], []
-    for users in _blocks(user_B, held_out.num_items):
-        query = Query(users, history_UI[users])
-        scores_BI, is_cold_B = score_or_popularity(model, query, popularity_I)
-        relevant_BI = relevant_UI[users]
-        exclude_BI = query.history_BI if config.exclude_seen and config.candidates != "given" else None
+    found = []
+    for block in _blocks(len(user_B), _USERS_A_BLOCK):
+        users = user_B[block]
+        history_BI, relevant_BI = history_UI[users], relevant_UI[users]
+        exclude_BI = history_BI if config.exclude_seen and config.candidates != "given" else None
         candidate_BI = None if candidates is None else candidates(users, relevant_BI, exclude_BI)
-        ranked_BI = scores_BI if candidate_BI is None else _only(scores_BI, candidate_BI)
-        top = rank(ranked_BI, max(config.cutoffs), exclude_BI=exclude_BI, disfavour_BI=relevant_BI)
-        found = lists.values(top, relevant_BI, query.history_BI, exclude_BI, candidate_BI)
-        if "auc" in config.metrics:
-            found["auc"] = auc(scores_BI, relevant_BI, exclude_BI, candidate_BI)
-        blocks.append(top)
-        values.append(found)
-        cold.append(is_cold_B)
-    whole = TopK(
-        np.concatenate([block.item_BK for block in blocks]), np.concatenate([block.score_BK for block in blocks])
+        ranked = _rank(model, Query(users, history_BI), popularity_I, relevant_BI, exclude_BI, candidate_BI, config)
+        values = lists.values(ranked.top, relevant_BI, history_BI, exclude_BI, candidate_BI)
+        found.append((ranked, values))
+    top = TopK(
+        np.concatenate([ranked.top.item_BK for ranked, _ in found]),
+        np.concatenate([ranked.top.score_BK for ranked, _ in found]),
     )
-    joined = {metric: np.concatenate([block[metric] for block in values]) for metric in values[0]}
-    return lists.evaluation(whole, joined, user_B, relevant_UI[user_B], np.concatenate(cold))
+    values = {metric: np.concatenate([each[metric] for _, each in found]) for metric in found[0][1]}
+    if "auc" in config.metrics:
+        values["auc"] = np.concatenate([ranked.auc_B for ranked, _ in found])
+    return _evaluation(lists, config.candidates, top, values, user_B, relevant_UI[user_B])
+
+
+class _Ranked(NamedTuple):
+    top: TopK
+    auc_B: DoubleArray
+    """No entries where it was not asked for."""
+
+
+def _rank(
+    model: Recommender,
+    query: Query,
+    popularity_I: FloatArray,
+    relevant_BI: sparse.csr_array,
+    exclude_BI: sparse.csr_array | None,
+    candidate_BI: sparse.csr_array | None,
+    config: EvaluationConfig,
+) -> _Ranked:
+    """Score a few queries at a time and keep no more of their scores than the lists."""
+    tops, aucs = [], []
+    for part in _blocks(len(query), queries_per_block(relevant_BI.shape[1])):
+        scores_BI, _ = score_or_popularity(model, Query(query.user_B[part], query.history_BI[part]), popularity_I)
+        relevant, exclude, candidate = (
+            None if matrix is None else matrix[part] for matrix in (relevant_BI, exclude_BI, candidate_BI)
+        )
+        ranked_BI = scores_BI if candidate is None else _only(scores_BI, candidate)
+        tops.append(rank(ranked_BI, max(config.cutoffs), exclude_BI=exclude, disfavour_BI=relevant))
+        if "auc" in config.metrics:
+            aucs.append(auc(scores_BI, relevant, exclude, candidate))
+    top = TopK(np.concatenate([each.item_BK for each in tops]), np.concatenate([each.score_BK for each in tops]))
+    return _Ranked(top, np.concatenate(aucs) if aucs else np.zeros(0))
 
 
 def evaluate_lists(
@@ -188,91 +217,37 @@ def evaluate_lists(
     known = [name for name in config.metrics if name != "auc" and (history is not None or name in HIT_METRICS)]
     config = config.model_copy(update={"candidates": "all", "metrics": tuple(known)})
     history_UI = (held_out.select(slice(0)) if history is None else history).to_csr()
-    lists = _Lists(config, history_UI, genres_IG)
+    lists = Lists(config.metrics, config.cutoffs, history_UI, genres_IG)
     relevant_BI, history_BI = relevant_UI[user_B], history_UI[user_B]
     found = lists.values(top, relevant_BI, history_BI, history_BI if config.exclude_seen else None, None)
-    return lists.evaluation(top, found, user_B, relevant_BI, np.diff(history_BI.indptr) == 0)
+    return _evaluation(lists, config.candidates, top, found, user_B, relevant_BI)
 
 
-class _Lists:
-    """Judges lists block by block, by what is known of the items."""
-
-    def __init__(
-        self, config: EvaluationConfig, history_UI: sparse.csr_array, genres_IG: sparse.csr_array | None
-    ) -> None:
-        self._config = config
-        self._history_UI = history_UI
-        self.num_users_I = np.bincount(history_UI.indices, minlength=history_UI.shape[1])
-        self._num_users = int(np.count_nonzero(np.diff(history_UI.indptr)))
-        self._rank_I = beyond_accuracy.popularity_rank(self.num_users_I)
-        self._genres_IG = None if genres_IG is None or genres_IG.nnz == 0 else genres_IG
-        self._shares_IG = None if self._genres_IG is None else beyond_accuracy.genre_shares(self._genres_IG)
-        self._names = [name for name in config.metrics if not METRICS[name].needs_genres or self._genres_IG is not None]
-
-    def values(
-        self,
-        top: TopK,
-        relevant_BI: sparse.csr_array,
-        history_BI: sparse.csr_array,
-        exclude_BI: sparse.csr_array | None,
-        candidate_BI: sparse.csr_array | None,
-    ) -> dict[str, DoubleArray]:
-        """Metric, as in `ndcg@10`, → a value for each query of a block."""
-        hit_BK, num_relevant_B = hits(top.item_BK, relevant_BI), np.diff(relevant_BI.indptr)
-        taste_BG = None
-        if "calibration" in self._names:
-            assert self._shares_IG is not None
-            taste_BG = (history_BI @ self._shares_IG).tocsr()
-        found: dict[str, DoubleArray] = {}
-        for cutoff in self._config.cutoffs:
-            items, hit = top.item_BK[:, :cutoff], hit_BK[:, :cutoff]
-            for name in self._names:
-                match name:
-                    case "novelty":
-                        value_B = beyond_accuracy.novelty(items, self.num_users_I, self._num_users)
-                    case "popularity_lift":
-                        value_B = beyond_accuracy.popularity_lift(items, history_BI, self.num_users_I)
-                    case "serendipity":
-                        value_B = beyond_accuracy.serendipity(items, hit, self._rank_I, exclude_BI, candidate_BI)
-                    case "diversity":
-                        value_B = beyond_accuracy.diversity(items, self._genres_IG)
-                    case "calibration":
-                        value_B = beyond_accuracy.calibration(items, taste_BG, self._shares_IG)
-                    case _ if name in HIT_METRICS:
-                        value_B = HIT_METRICS[name](hit, num_relevant_B)
-                    case _:
-                        continue
-                found[f"{name}@{cutoff}"] = value_B
-        return found
-
-    def evaluation(
-        self,
-        top: TopK,
-        values: dict[str, DoubleArray],
-        user_B: IntArray,
-        relevant_BI: sparse.csr_array,
-        is_cold_B: BoolArray,
-    ) -> Evaluation:
-        """What all blocks came to: figures of the catalogue, slices, and what could not be measured."""
-        num_items, num_relevant_B = relevant_BI.shape[1], np.diff(relevant_BI.indptr).astype(np.int32)
-        defined = {metric: value_B for metric, value_B in values.items() if not np.isnan(value_B).all()}
-        omitted = dict.fromkeys(
-            (name for name in self._config.metrics if name not in self._names), "the data has no genres"
-        ) | dict.fromkeys((metric for metric in values if metric not in defined), "it is not defined for any user")
-        catalogue = {
-            f"{name}@{cutoff}": METRICS[name].function(top.item_BK[:, :cutoff], num_items)
-            for cutoff in self._config.cutoffs
-            for name in self._names
-            if METRICS[name].kind == "catalogue"
-        }
-        cutoff_of = {f"{name}@{cutoff}": cutoff for cutoff in self._config.cutoffs for name in self._names}
-        slices = user_slices(user_B, np.diff(self._history_UI.indptr)[user_B], num_relevant_B, defined) | item_slices(
-            user_B, top.item_BK, hits(top.item_BK, relevant_BI), relevant_BI, self.num_users_I, cutoff_of
-        )
-        ordered = {metric: defined[metric] for metric in keys(self._names, self._config.cutoffs) if metric in defined}
-        return Evaluation(
-            user_B, ordered, num_relevant_B, is_cold_B, top, self._config.candidates, catalogue, slices, omitted
-        )
+def _evaluation(
+    lists: Lists,
+    candidates: str,
+    top: TopK,
+    values: dict[str, DoubleArray],
+    user_B: IntArray,
+    relevant_BI: sparse.csr_array,
+) -> Evaluation:
+    """What all blocks came to."""
+    values = {metric: values[metric] for metric in keys(lists.names, lists.cutoffs) if metric in values}
+    defined = {metric: value_B for metric, value_B in values.items() if not np.isnan(value_B).all()}
+    undefined = {metric: "it is not defined for any user" for metric in values if metric not in defined}
+    length_B = lists.history_length_U[user_B]
+    return Evaluation(
+        user_B=user_B,
+        values=defined,
+        num_relevant_B=np.diff(relevant_BI.indptr).astype(np.int32),
+        is_cold_B=length_B == 0,
+        top=top,
+        candidates=candidates,
+        catalogue=lists.catalogue(top),
+        slices=user_slices(user_B, length_B, np.diff(relevant_BI.indptr), defined)
+        | item_slices(user_B, top.item_BK, relevant_BI, lists.num_users_I, lists.cutoffs, lists.names),
+        omitted=lists.omitted | undefined,
+    )
 
 
 def _candidates(config: EvaluationConfig, num_users_I: LongArray, negatives: Interactions | None) -> Candidates | None:
@@ -292,11 +267,9 @@ def _candidates(config: EvaluationConfig, num_users_I: LongArray, negatives: Int
     return None
 
 
-def _blocks(user_B: IntArray, num_items: int) -> Iterator[IntArray]:
-    """Users in blocks whose scores fit the memory that is set aside for them."""
-    size = queries_per_block(num_items)
-    for start in range(0, len(user_B), size):
-        yield user_B[start : start + size]
+def _blocks(count: int, size: int) -> Iterator[slice]:
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
 
 
 def _only(scores_BI: FloatArray, candidate_BI: sparse.csr_array) -> FloatArray:

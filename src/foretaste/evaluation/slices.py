@@ -1,6 +1,6 @@
 """The same metrics for some of the users, or for some of the items that were to be found."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,8 +8,9 @@ import numpy as np
 from scipy import sparse
 
 from foretaste.arrays import EMPTY_SLOT, BoolArray, DoubleArray, IntArray, LongArray
-from foretaste.evaluation.metrics import HIT_METRICS, METRICS, name_of
+from foretaste.evaluation.metrics import HIT_METRICS
 from foretaste.evaluation.significance import Estimate, estimates_of
+from foretaste.models.hits import hits
 
 NEW_USER_EVENTS = 5
 """A user with a history of at most so many items is new."""
@@ -93,22 +94,23 @@ def item_groups(num_events_I: LongArray) -> tuple[IntArray, dict[str, str]]:
 def item_slices(
     user_B: IntArray,
     item_BK: IntArray,
-    hit_BK: DoubleArray,
     relevant_BI: sparse.csr_array,
     num_events_I: LongArray,
-    metrics: Mapping[str, int],
+    cutoffs: Iterable[int],
+    names: Iterable[str],
 ) -> dict[str, Slice]:
     """`head items`, `mid items`, `tail items` and `cold items`, those that anybody was to find.
 
     Args:
         user_B: the judged users.
         item_BK: their lists.
-        hit_BK: 1 where a slot holds a relevant item.
         relevant_BI: what they were to find.
         num_events_I: events of each item in the history.
-        metrics: metric, as in `ndcg@10`, → its cut-off; those of hits are taken.
+        cutoffs: lengths of the lists that are judged.
+        names: metrics, as in `ndcg`; those of hits are taken.
     """
     group_I, definitions = item_groups(num_events_I)
+    hit_BK, judged = hits(item_BK, relevant_BI), [name for name in names if name in HIT_METRICS]
     slot_group_BK = np.where(item_BK == EMPTY_SLOT, EMPTY_SLOT, group_I[item_BK])
     row_N = np.repeat(np.arange(len(user_B)), np.diff(relevant_BI.indptr))
     slices = {}
@@ -118,9 +120,9 @@ def item_slices(
         if is_member_B.any():
             own_hit_BK = (hit_BK * (slot_group_BK == group))[is_member_B]
             values = {
-                metric: HIT_METRICS[name_of(metric)](own_hit_BK[:, :cutoff], num_relevant_B[is_member_B])
-                for metric, cutoff in metrics.items()
-                if METRICS[name_of(metric)].kind == "hits"
+                f"{name}@{cutoff}": HIT_METRICS[name](own_hit_BK[:, :cutoff], num_relevant_B[is_member_B])
+                for cutoff in cutoffs
+                for name in judged
             }
             slices[name] = Slice("items", definition, user_B[is_member_B], int(num_relevant_B.sum()), values)
     return slices

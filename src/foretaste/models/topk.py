@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 import numba
 import numpy as np
 import numpy.typing as npt
+import psutil
 from scipy import sparse
 
 from foretaste.arrays import EMPTY_SLOT, BoolArray, FloatArray, IntArray, LongArray
@@ -18,8 +19,12 @@ from foretaste.models.sparse_rows import rows_of
 
 _CHUNK = 64
 """Scores whose maximum is compared at once with the worst score still held."""
-_SCORES_BYTES = 64 * 2**20
-"""Memory for the scores of a block of queries."""
+_SCORES_BYTES = 16 * 2**20
+"""Scores of a block of queries."""
+_FEWEST_QUERIES = 16
+"""Queries in a block even where a catalogue is so large that their scores take more."""
+_ROWS = 8
+"""Queries that one thread ranks with one array of marks."""
 _EXCLUDED = 1
 _DISFAVOURED = 2
 _MarkArray: TypeAlias = npt.NDArray[np.uint8]
@@ -62,7 +67,7 @@ def _rank_row(
             continue
         for item in range(start, stop):
             score = scores_I[item]
-            if mark_I[item] == _EXCLUDED or score < score_K[k - 1] or score == -np.inf:
+            if score < score_K[k - 1] or score == -np.inf or mark_I[item] == _EXCLUDED:
                 continue
             favoured = mark_I[item] != _DISFAVOURED
             slot = k
@@ -81,35 +86,54 @@ def _rank_row(
 
 
 @numba.njit(cache=True, nogil=True)
-def _mark(b: int, marks: _Marks) -> _MarkArray:  # pragma: no cover
-    mark_I = marks.ineligible_I.astype(np.uint8)  # a copy, in which ineligible is _EXCLUDED
+def _mark(b: int, marks: _Marks, mark_I: _MarkArray) -> None:  # pragma: no cover
     for n in range(marks.disfavour_indptr[b], marks.disfavour_indptr[b + 1]):
         if mark_I[marks.disfavour_indices[n]] != _EXCLUDED:
             mark_I[marks.disfavour_indices[n]] = _DISFAVOURED
     for n in range(marks.exclude_indptr[b], marks.exclude_indptr[b + 1]):
         mark_I[marks.exclude_indices[n]] = _EXCLUDED
-    return mark_I
+
+
+@numba.njit(cache=True, nogil=True)
+def _unmark(b: int, marks: _Marks, mark_I: _MarkArray) -> None:  # pragma: no cover
+    """What `_mark` did to the marks that all rows share."""
+    for n in range(marks.disfavour_indptr[b], marks.disfavour_indptr[b + 1]):
+        mark_I[marks.disfavour_indices[n]] = marks.ineligible_I[marks.disfavour_indices[n]]
+    for n in range(marks.exclude_indptr[b], marks.exclude_indptr[b + 1]):
+        mark_I[marks.exclude_indices[n]] = marks.ineligible_I[marks.exclude_indices[n]]
 
 
 @numba.njit(cache=True, nogil=True)
 def _rank_serial(
-    scores_BI: FloatArray, marks: _Marks, item_BK: IntArray, score_BK: FloatArray
+    scores_BI: FloatArray, marks: _Marks, item_BK: IntArray, score_BK: FloatArray, start: int, stop: int
 ) -> None:  # pragma: no cover
-    for b in range(len(item_BK)):
-        _rank_row(scores_BI[b], _mark(b, marks), item_BK[b], score_BK[b])
+    mark_I = marks.ineligible_I.astype(np.uint8)  # a copy, in which ineligible is _EXCLUDED
+    for b in range(start, stop):
+        _mark(b, marks, mark_I)
+        _rank_row(scores_BI[b], mark_I, item_BK[b], score_BK[b])
+        _unmark(b, marks, mark_I)
 
 
 @numba.njit(cache=True, parallel=True)
 def _rank_parallel(
     scores_BI: FloatArray, marks: _Marks, item_BK: IntArray, score_BK: FloatArray
 ) -> None:  # pragma: no cover
-    for b in numba.prange(len(item_BK)):
-        _rank_row(scores_BI[b], _mark(b, marks), item_BK[b], score_BK[b])
+    num_queries = len(item_BK)
+    for group in numba.prange((num_queries + _ROWS - 1) // _ROWS):
+        start = group * _ROWS
+        _rank_serial(scores_BI, marks, item_BK, score_BK, start, min(start + _ROWS, num_queries))
 
 
 def queries_per_block(num_items: int) -> int:
-    """How many queries to score at a time, so that their scores fit the memory that is set aside for them."""
-    return max(16, _SCORES_BYTES // (4 * num_items))
+    """How many queries to score at a time: as many as gain speed, fewer where memory is scarce, at least one.
+
+    16 MiB of scores are enough: the allocator hands the same pages out again for the next block, which it does not for
+    twice as much, and all of them stay in a large last-level cache. Of the memory that is free at the time they take at
+    most a sixteenth, since a model needs several arrays of that size.
+    """
+    row_bytes = 4 * num_items
+    wanted = max(_FEWEST_QUERIES, _SCORES_BYTES // row_bytes)
+    return max(1, min(wanted, psutil.virtual_memory().available // 16 // row_bytes))
 
 
 def rank(
@@ -141,7 +165,10 @@ def rank(
     item_BK = np.empty((num_queries, k), dtype=np.int32)
     score_BK = np.empty((num_queries, k), dtype=np.float32)
     scores_BI = read_only(np.ascontiguousarray(scores_BI))
-    (_rank_serial if num_queries == 1 else _rank_parallel)(scores_BI, marks, item_BK, score_BK)
+    if num_queries == 1:
+        _rank_serial(scores_BI, marks, item_BK, score_BK, 0, 1)
+    else:
+        _rank_parallel(scores_BI, marks, item_BK, score_BK)
     return TopK(item_BK, score_BK)
 
 

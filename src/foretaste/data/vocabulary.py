@@ -53,6 +53,10 @@ class Vocabulary:
         found = wanted.join(table, on="id", how="left", maintain_order="left")
         return found["index"].fill_null(UNKNOWN).to_numpy()
 
+    def starting_with(self, prefix: str, limit: int) -> list[str]:
+        """The first `limit` ids that begin so, in the order of their indices."""
+        return self.ids.filter(self.ids.str.starts_with(prefix)).head(limit).to_list()
+
     def id(self, index: int) -> str:
         """The external id at `index`."""
         return str(self.ids[int(index)])

@@ -15,6 +15,7 @@ from foretaste.serving.documentation import describe
 from foretaste.serving.observing import Observing
 from foretaste.serving.problems import add_problem_handlers
 from foretaste.serving.routes.administering import add_administering
+from foretaste.serving.routes.browsing import add_browsing
 from foretaste.serving.routes.calls import Calls
 from foretaste.serving.routes.listening import add_listening
 from foretaste.serving.routes.probing import add_probing
@@ -49,7 +50,7 @@ def create_app(service: Service) -> ASGIApp:
     add_problem_handlers(api)
     direct = DirectCalls(api, service.config.limits)
     calls = Calls(api, direct)
-    for add in (add_recommending, add_listening, add_probing, add_administering):
+    for add in (add_recommending, add_browsing, add_listening, add_probing, add_administering):
         add(calls, service)
     describe(api, service)
     layers: ASGIApp = Door(direct, service.guard)

@@ -198,6 +198,11 @@ class Engine:
         """Whether the model was trained with the user."""
         return self.bundle.users.index(user_id) != UNKNOWN
 
+    def title(self, item_id: str) -> str:
+        """The title of an item; the id itself where it has none or the bundle does not hold it."""
+        item = self.bundle.items.index(item_id)
+        return item_id if item == UNKNOWN else self.cards.title(item)
+
     def item(self, item_id: str) -> dict[str, Any]:
         """What the catalogue knows of an item.
 

@@ -58,6 +58,11 @@ class Exchange:
         assert self.caller is not None
         return self.caller.acting_as(user_id)
 
+    def choosing(self, variant: str | None) -> str | None:
+        """The variant that a request names; see `Caller.choosing`."""
+        assert self.caller is not None
+        return self.caller.choosing(variant)
+
     def seconds(self) -> float:
         """Since the request began."""
         return time.perf_counter() - self.started

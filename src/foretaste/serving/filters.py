@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -100,6 +100,24 @@ class CatalogueFilters:
             return []
         column = self._columns[name]
         return (column.explode() if attribute.is_list else column).drop_nulls().unique().sort().to_list()
+
+    def choices(self, most_values: int = 200) -> dict[str, dict[str, Any]]:
+        """What may be asked of each attribute: its kind, and the values of text that has few, or the range of numbers.
+
+        Args:
+            most_values: an attribute of text with more of them tells none.
+        """
+        told: dict[str, dict[str, Any]] = {}
+        for name, attribute in sorted(self._attributes.items()):
+            told[name] = {"kind": attribute.kind.name.lower(), "several": attribute.is_list}
+            if attribute.kind is _Kind.TEXT:
+                values = self.values(name)
+                told[name] |= {"values": values} if len(values) <= most_values else {}
+            elif attribute.kind is _Kind.NUMBER:
+                column = self._columns[name]
+                numbers = (column.explode() if attribute.is_list else column).drop_nulls()
+                told[name] |= {"min": numbers.min(), "max": numbers.max()} if len(numbers) else {}
+        return told
 
     def eligible(self, filters: Filters) -> BoolArray:
         """True for each item that fulfils all conditions; the caller's own, to be written to.

@@ -17,7 +17,7 @@ import numpy as np
 
 from foretaste.artifacts.bundle import Bundle
 from foretaste.artifacts.store import PRODUCTION, BundleStore
-from foretaste.errors import ArtifactError, ForetasteError
+from foretaste.errors import ArtifactError, ForetasteError, RequestError
 from foretaste.serving.engine import Engine, RecommendRequest
 from foretaste.serving.experiments import DEFAULT_VARIANT, Arms
 from foretaste.serving.settings import ServingConfig
@@ -63,6 +63,18 @@ class Loaded:
         if self.arms is None or user_id is None:
             return self.default
         return (*self.variants, self.default)[self.arms.arm(user_id)]
+
+    def named(self, variant: str) -> Served:
+        """What answers for a variant.
+
+        Raises:
+            RequestError: none is called so.
+        """
+        for each in self.served:
+            if each.variant == variant:
+                return each
+        known = ", ".join(each.variant for each in self.served)
+        raise RequestError(f"unknown variant '{variant}'; expected one of {known}.")
 
     @property
     def served(self) -> tuple[Served, ...]:

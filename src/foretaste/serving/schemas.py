@@ -73,6 +73,8 @@ class RecommendBody(_Body):
     seeds: list[Id] = Field(default_factory=list, max_length=_MAX_VALUES)
     """Items that somebody likes of whom no history is known."""
     attributes: AttributesBody = Field(default_factory=dict)
+    variant: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    """Ask this arm of the experiment, not the user's own; not with a token. The log then names no experiment."""
 
 
 class BatchBody(_Body):
@@ -352,3 +354,65 @@ class Problem(_Answer):
     detail: str
     request_id: str
     errors: list[FieldProblem] = []
+
+
+class ItemCard(_Answer):
+    """An item as the catalogue has it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    item_id: str
+    title: str
+
+
+class ItemsAnswer(_Answer):
+    """Items found by title."""
+
+    items: list[ItemCard]
+    request_id: str
+
+
+class UsersAnswer(_Answer):
+    """Users found by id."""
+
+    user_ids: list[str]
+    request_id: str
+
+
+class HistoryAnswer(_Answer):
+    """What a user met, the latest first."""
+
+    user_id: str
+    is_known: bool
+    """Whether the model was trained with the user."""
+    history: list[ItemCard]
+    """In the training data."""
+    recent: list[ItemCard]
+    """By feedback since the training."""
+    request_id: str
+
+
+class AboutAnswer(_Answer):
+    """The model card of what answers."""
+
+    item_noun: str
+    model_version: str
+    model: str
+    config: dict[str, Any]
+    created_at: str
+    data: dict[str, Any]
+    """Name, licence and checksum of the data set."""
+    n_users: int
+    n_items: int
+    n_interactions: int
+    training_window: dict[str, str] | None
+    """First and last event, ISO 8601, UTC; null for data without times."""
+    metrics: dict[str, dict[str, float | None]]
+    """On test: metric → mean and the ends of its 95 % interval."""
+    run_id: str
+    """The run that made the bundle; its report tells the rest."""
+    filters: dict[str, dict[str, Any]]
+    """Attribute → its kind, and its values or range."""
+    variants: list[str]
+    """Arms of the experiment that are loaded; `default` alone without one."""
+    request_id: str

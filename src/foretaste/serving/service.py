@@ -39,9 +39,19 @@ class Service:
     is_draining: bool = field(default=False)
     """True once the service is asked to stop: `/ready` then says no."""
 
-    def serves(self, exchange: Exchange, user_id: str | None) -> Served:
-        """What answers a user now; the exchange learns it."""
-        served = self.models.current.choose(user_id)
+    def serves(self, exchange: Exchange, user_id: str | None, variant: str | None = None) -> Served:
+        """What answers a user now; the exchange learns it.
+
+        Args:
+            exchange: of the request.
+            user_id: None for somebody without an id.
+            variant: instead of the user's own.
+
+        Raises:
+            RequestError: there is no such variant.
+        """
+        loaded = self.models.current
+        served = loaded.choose(user_id) if variant is None else loaded.named(variant)
         exchange.model_version, exchange.variant = served.engine.model_version, served.variant
         return served
 

@@ -35,7 +35,7 @@ def add_recommending(calls: Calls, service: Service) -> None:
     async def answered(exchange: Exchange, body: schemas.RecommendBody, request_id: str) -> bytes:
         user_id = exchange.acting_as(body.user_id)
         async with gate.turn(exchange.started):
-            served = service.serves(exchange, user_id)
+            served = service.serves(exchange, user_id, exchange.choosing(body.variant))
             user_known = None if user_id is None else served.engine.knows(user_id)
             request = _request(logs, served, body, user_id, user_known)
             answer = served.engine.recommend(request)
@@ -44,7 +44,7 @@ def add_recommending(calls: Calls, service: Service) -> None:
                 exchange,
                 answer,
                 request_id=request_id,
-                experiment=experiment,
+                experiment=None if body.variant else experiment,
                 user_known=user_known,
                 asked=request.asked(),
             )

@@ -38,6 +38,16 @@ class Caller:
             raise ForbiddenError("this token speaks for one user, and the request names another; leave user_id out.")
         return self.user_id
 
+    def choosing(self, variant: str | None) -> str | None:
+        """The variant that a request names.
+
+        Raises:
+            ForbiddenError: a user is in one variant, and does not choose it.
+        """
+        if variant is not None and self.role is Role.USER:
+            raise ForbiddenError("a token does not choose the variant of an experiment; leave variant out.")
+        return variant
+
     @property
     def bucket(self) -> str:
         """What its requests are counted under."""

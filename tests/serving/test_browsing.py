@@ -58,7 +58,8 @@ def test_the_model_card(client, service):
 def test_a_variant_may_be_asked_by_name(make_service, client_of, store):
     first, second = [each.bundle_id for each in store.list()][:2]
     variants = (VariantSettings(name="blue", bundle=second, share=0.5),)
-    service = make_service(store=store.root, bundle=first, experiment=ExperimentSettings(name="colours", variants=variants))
+    experiment = ExperimentSettings(name="colours", variants=variants)
+    service = make_service(store=store.root, bundle=first, experiment=experiment)
     with client_of(service) as client:
         for user_id in ("u1", "u2", "u3", "u4"):
             for variant, bundle_id in (("default", first), ("blue", second)):

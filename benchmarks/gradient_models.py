@@ -1,9 +1,9 @@
-"""Accuracy of BPR-MF and NeuMF on MovieLens 100K and the NCF split of MovieLens 1M, and of BPR-MF on Gowalla.
+"""Accuracy of BPR-MF and NeuMF on MovieLens 100K, for stored users and for the same ones folded in.
 
-    FORETASTE_DATA=... python benchmarks/gradient_models.py [--only bpr_mf-ncf ...] [--threads 1]
+    FORETASTE_DATA=... python benchmarks/gradient_models.py [--only neumf-ml-100k ...] [--threads 1]
 
-Early stopping looks at a part cut from train: one event of each user on the NCF split, a tenth of the events
-elsewhere. The figures are of the model that is then trained on all of train for the best number of epochs.
+Early stopping looks at a tenth of the events of train. The figures are of the model that is then trained on all of
+train for the best number of epochs.
 """
 
 import argparse
@@ -16,22 +16,17 @@ import numba
 import numpy as np
 import torch
 
-from foretaste.data.interactions import Interactions
 from foretaste.data.prepare import PrepareConfig, prepare
 from foretaste.data.sources import read_source
-from foretaste.data.sources.lightgcn import LightGCNConfig
 from foretaste.data.sources.movielens import MovielensConfig
-from foretaste.data.sources.ncf import NCFConfig as NCFSource
-from foretaste.data.splits import GivenSplit, RandomSplit, split
+from foretaste.data.splits import RandomSplit, split
 from foretaste.evaluation.protocol import EvaluationConfig, evaluate
 from foretaste.models.protocol import FitContext, Query, Recommender
 from foretaste.models.registry import build
 
 RESULTS = Path(__file__).parent / "results" / "gradient_models.json"
-STOPPING = {"patience": 2, "every_epochs": 2}
 RUNS = {
     "bpr_mf-ml-100k": {
-        "data": "ml-100k",
         "model": "bpr_mf",
         "config": {
             "embedding_dim": 64,
@@ -47,7 +42,6 @@ RUNS = {
         },
     },
     "neumf-ml-100k": {
-        "data": "ml-100k",
         "model": "ncf",
         "config": {
             "embedding_dim": 16,
@@ -63,73 +57,7 @@ RUNS = {
             },
         },
     },
-    "bpr_mf-ncf": {
-        "data": "ncf",
-        "model": "bpr_mf",
-        "config": {
-            "embedding_dim": 64,
-            "loss": "softmax",
-            "regularization": {"user": 0.01, "item": 0.01},
-            "training": {
-                "epochs": 30,
-                "batch_size": 4096,
-                "learning_rate": 0.005,
-                "sampler": {"num_negatives": 200, "shared": True},
-                "early_stopping": STOPPING,
-            },
-        },
-    },
-    "neumf-ncf": {
-        "data": "ncf",
-        "model": "ncf",
-        "config": {
-            "regularization": 0.01,
-            "training": {
-                "epochs": 20,
-                "batch_size": 4096,
-                "learning_rate": 0.002,
-                "sampler": {"num_negatives": 4},
-                "early_stopping": STOPPING,
-            },
-        },
-    },
-    "bpr_mf-gowalla": {
-        "data": "gowalla",
-        "model": "bpr_mf",
-        "config": {
-            "embedding_dim": 64,
-            "similarity": "cosine",
-            "item_bias": False,
-            "loss": "softmax",
-            "temperature": 0.12,
-            "regularization": {},
-            "training": {
-                "epochs": 24,
-                "batch_size": 8192,
-                "learning_rate": 0.005,
-                "sampler": {"num_negatives": 1024, "shared": True},
-                "early_stopping": {"patience": 2, "every_epochs": 4},
-            },
-        },
-    },
 }
-FLOORS = {
-    "bpr_mf-ncf": {"hit_rate@10": 0.700, "ndcg@10": 0.425},
-    "neumf-ncf": {"hit_rate@10": 0.7093, "ndcg@10": 0.4349},
-    "bpr_mf-gowalla": {"recall@20": 0.180, "ndcg@20": 0.148},
-}
-
-
-def cut(train: Interactions, data: str) -> tuple[Interactions, Interactions]:
-    """Train without the part that early stopping looks at, and that part."""
-    rng = np.random.default_rng(0)
-    if data != "ncf":
-        is_valid_N = rng.random(len(train)) < 0.1
-    else:
-        order = rng.permutation(len(train))
-        is_valid_N = np.zeros(len(train), dtype=bool)
-        is_valid_N[order[np.unique(train.user_N[order], return_index=True)[1]]] = True
-    return train.select(~is_valid_N), train.select(is_valid_N)
 
 
 class Strangers:
@@ -144,35 +72,23 @@ class Strangers:
 
 def measure(name: str, folder: Path) -> dict:
     run = RUNS[name]
-    is_gowalla, is_ncf = run["data"] == "gowalla", run["data"] == "ncf"
-    source = {
-        "gowalla": LightGCNConfig(path=folder / "gowalla.zip"),
-        "ml-100k": MovielensConfig(path=folder / "ml-100k.zip"),
-        "ncf": NCFSource(path=folder / "ncf-ml-1m.zip"),
-    }[run["data"]]
-    prepared = prepare(read_source(source), PrepareConfig())
-    parts = split(prepared, GivenSplit() if is_gowalla or is_ncf else RandomSplit(valid=0, test=0.25, seed=0))
-    train, valid = cut(parts.train, run["data"])
+    prepared = prepare(read_source(MovielensConfig(path=folder / "ml-100k.zip")), PrepareConfig())
+    parts = split(prepared, RandomSplit(valid=0, test=0.25, seed=0))
+    is_valid_N = np.random.default_rng(0).random(len(parts.train)) < 0.1
+    train, valid = parts.train.select(~is_valid_N), parts.train.select(is_valid_N)
     wall, cpu = time.perf_counter(), time.process_time()
     found = build(run["model"], run["config"]).fit(prepared.dataset.with_interactions(train), FitContext(valid=valid))
     config = found.refit_config()
     model = build(run["model"], config).fit(prepared.dataset.with_interactions(parts.train), FitContext())
     seconds = {"wall_seconds": time.perf_counter() - wall, "processor_seconds": time.process_time() - cpu}
-    protocol = EvaluationConfig(
-        cutoffs=(20,) if is_gowalla else (10,),
-        metrics=("recall", "ndcg") if is_gowalla else ("hit_rate", "ndcg"),
-        candidates="given" if is_ncf else "all",
-        select_by="ndcg@20" if is_gowalla else "ndcg@10",
-    )
-    negatives = prepared.negatives if is_ncf else None
+    protocol = EvaluationConfig(cutoffs=(10,), metrics=("hit_rate", "ndcg"))
     figures, folded_in = (
         {metric: judged.mean(metric) for metric in judged.values}
-        for judged in (evaluate(one, parts.train, parts.test, protocol, negatives) for one in (model, Strangers(model)))
+        for judged in (evaluate(one, parts.train, parts.test, protocol) for one in (model, Strangers(model)))
     )
     return {
         "figures": figures,
         "figures_folded_in": folded_in,
-        "above_floor": {metric: figures[metric] - floor for metric, floor in FLOORS.get(name, {}).items()},
         "epochs": config.training.epochs,
         **{name: round(value) for name, value in seconds.items()},
         "config": config.resolved(),

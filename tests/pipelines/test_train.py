@@ -109,3 +109,9 @@ def test_a_model_that_stops_early_is_trained_again_as_long_as_served_it_best(sma
     assert trained.manifest.config == judged.model.config.resolved()
     for name, array in judged.model.state().items():
         np.testing.assert_array_equal(trained.state[name], array, err_msg=name)
+
+
+def test_a_bundle_does_not_say_where_runs_are_tracked(small_config, tmp_path):
+    config = small_config(models={"popularity": {}}, tracking={"uri": "http://ann:s3cret@host"})
+    (bundle,) = train(config, tmp_path, Silence()).values()
+    assert "tracking" not in bundle.manifest.experiment

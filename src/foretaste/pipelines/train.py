@@ -49,6 +49,7 @@ def train(
     """
     if label is not None and label not in config.models:
         raise ConfigError(f"no model '{label}' in the config; it has {', '.join(config.models)}.")
+    config = config.model_copy(update={"tracking": None})  # where runs are sent is no part of a bundle
     labels = list(config.models) if label is None else [label]
     if not is_writer():
         labels, narrator = [each for each in labels if learns_by_gradient(config.models[each])], Silence()

@@ -102,6 +102,13 @@ def test_feedback_says_whether_its_request_is_known(logs, rows_of, a_request, an
     assert known == {"of an unknown": False, "of none": None, "of a later": True}
 
 
+def test_feedback_finds_its_request_though_the_database_was_away_for_days(logs, rows_of, a_request, an_event):
+    logs.requests.append(a_request(request_id="r-old", timestamp=1000.0))
+    logs.feedback.take(an_event(request_id="r-old", received_at=1001.0))
+    logs.move_now()
+    assert [row["request_known"] for row in rows_of(FEEDBACK)] == [True]
+
+
 def test_feedback_takes_over_which_model_and_slot_showed_the_item(logs, rows_of, a_request, an_event):
     shown = {"model_version": "b1", "variant": "blue", "recommendations": ["m1", "m2", "m3"]}
     logs.feedback.take(an_event(item_id="m2", request_id="r-of-three"))

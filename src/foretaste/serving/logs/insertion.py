@@ -112,8 +112,8 @@ class Inserter:
             if rows[REGISTRATION]:
                 user = TARGETS[REGISTRATION].columns.index(USER_ID)
                 _drop_superseded(connection, {row[user] for row in rows[REGISTRATION]})
-            if rows[FEEDBACK] or rows[REQUEST]:
-                _join_requests(connection)
+            if oldest := [_oldest(rows[kind], TARGETS[kind]) for kind in (REQUEST, FEEDBACK) if rows[kind]]:
+                _join_requests(connection, since=min(*oldest, time.time() - _RECENT_SECONDS))
             if rows[REQUEST]:
                 count_traffic(connection)
 
@@ -167,8 +167,14 @@ def _drop_superseded(connection: sa.Connection, user_ids: Collection[str]) -> No
     connection.execute(sa.delete(REGISTRATIONS).where(REGISTRATIONS.c.user_id.in_(user_ids), is_superseded))
 
 
-def _join_requests(connection: sa.Connection) -> None:
-    """Write to feedback whose request has come by now which model and slot showed the item."""
+def _oldest(rows: Sequence[Row], target: Target) -> float:
+    """When the first of the rows was acknowledged, which is long ago after the database was away."""
+    place = target.columns.index(target.acknowledged_at)
+    return min(float(row[place]) for row in rows)
+
+
+def _join_requests(connection: sa.Connection, since: float) -> None:
+    """Write to feedback since then whose request has come by now which model and slot showed the item."""
     of_feedback, of_request = FEEDBACK_TABLE.c, REQUESTS.c
     if connection.dialect.name == "sqlite":
         shown = sa.func.json_each(of_request.recommendations).table_valued("value", "key")
@@ -191,7 +197,7 @@ def _join_requests(connection: sa.Connection) -> None:
         .values({REQUEST_KNOWN: True, SLOT: first_slot, **{name: of_request[name] for name in FROM_REQUEST}})
         .where(
             of_feedback.request_known.is_(False),
-            of_feedback.received_at > time.time() - _RECENT_SECONDS,
+            of_feedback.received_at >= since,
             of_request.request_id == of_feedback.request_id,
         )
     )

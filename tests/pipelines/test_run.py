@@ -11,6 +11,8 @@ from foretaste.artifacts.store import BundleStore
 from foretaste.config import ExperimentConfig, load_config
 from foretaste.evaluation.protocol import evaluate
 from foretaste.models.protocol import Query, no_progress
+from foretaste.pipelines.experiment import divide
+from foretaste.pipelines.narration import Silence
 from foretaste.pipelines.run import run
 from foretaste.serving.engine import Engine, RecommendRequest
 
@@ -213,3 +215,18 @@ def test_sampled_figures_say_so_wherever_they_stand(small_config, tmp_path):
     bundle = BundleStore(tmp_path / "bundles").open()
     assert bundle.manifest.metrics["ndcg@10"]["candidates"] == "sampled"
     assert "NDCG@10 (sampled)" in result.report.read_text()
+
+
+def test_candidates_come_from_a_file(small_config, tmp_path):
+    config = small_config()
+    test = divide(config, Silence()).split.test
+    rivals = set(range(5))
+    rows = [f"{test.users.id(user)},{test.items.id(item)}" for user in np.unique(test.user_N) for item in rivals]
+    path = tmp_path / "candidates.csv"
+    path.write_text("user_id,item_id\n" + "\n".join(rows) + "\n")
+    evaluation = {"candidates": "given", "candidate_file": str(path)}
+    given = run(small_config(evaluation=evaluation), tmp_path, COMMAND).judged[0].test
+    assert given.candidates == "given"
+    for user, ranked in zip(given.user_B.tolist(), given.top.item_BK, strict=True):
+        relevant = set(test.item_N[test.user_N == user].tolist())
+        assert set(ranked[ranked >= 0].tolist()) <= relevant | rivals

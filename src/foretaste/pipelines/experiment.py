@@ -10,6 +10,8 @@ from foretaste.config import ExperimentConfig, ModelSpec
 from foretaste.data.interactions import Dataset, Interactions, Split
 from foretaste.data.prepare import Audit, Prepared, prepare
 from foretaste.data.sources import read_source
+from foretaste.data.sources.tables import TablesConfig
+from foretaste.data.sources.tables import read as read_table
 from foretaste.data.splits import PartSummary, num_windows, split, summarise
 from foretaste.evaluation.learning_curve import REFIT, TRAIN, LearningCurve
 from foretaste.evaluation.protocol import Evaluation, EvaluationConfig, evaluate
@@ -66,6 +68,9 @@ class Judged:
 def prepare_data(config: ExperimentConfig, narrator: Narrator) -> Prepared:
     """Read the source and prepare its events."""
     raw = read_source(config.data, config.bad_rows)
+    if config.evaluation.candidate_file is not None:
+        given = read_table(TablesConfig(path=config.evaluation.candidate_file), config.bad_rows)
+        raw = replace(raw, negatives=given.interactions, resources=(*raw.resources, *given.resources))
     if config.erasures is not None:
         from foretaste.data.erased_users import without_erased  # brings SQLAlchemy, which few trainings need
 

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+import sqlalchemy as sa
 
 from foretaste.data.log_database import LogDatabase
 from foretaste.data.log_tables import FEEDBACK, REQUESTS
@@ -112,3 +113,21 @@ def test_the_oldest_requests_above_the_limit_leave(logs, config, rows_of, a_requ
     assert [delete_old_rows(database, keeps) for _ in range(2)] == [6, 0]
     assert [row["request_id"] for row in rows_of(REQUESTS)] == ["r6", "r7", "r8", "r9"]
     database.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_connections_that_the_server_cuts_are_opened_anew(config, open_logs, rows_of, a_request):
+    name = f"foretaste-{time.time_ns()}"
+    url = sa.make_url(config.url).update_query_dict({"application_name": name})
+    logs = open_logs(url=url.render_as_string(hide_password=False))
+    logs.requests.append(a_request())
+    logs.move_now()
+    engine = sa.create_engine(config.url)
+    with engine.connect() as connection:
+        cut = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :name")
+        assert connection.execute(cut, {"name": name}).scalars().all() == [True]
+    engine.dispose()
+    logs.requests.append(a_request())
+    logs.move_now()
+    assert logs.status().database_problem is None
+    assert len(rows_of(REQUESTS)) == 2

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from foretaste.errors import ArtifactError, ConfigError
 from foretaste.evaluation.report import Document, render_html, render_markdown
-from foretaste.evaluation.report.document import Paragraph
+from foretaste.evaluation.report.document import Bullets, Paragraph, plain
 
 REPORT_FILE = "report.md"
 REPORT_HTML_FILE = "report.html"
@@ -59,8 +59,11 @@ def render_to(path: Path, document: Document) -> None:
 
 def summary(document: Document) -> list[str]:
     """What stands before the first heading, as plain text; a warning is said to be one."""
-    return [
-        ("Warning: " if block.role == "warning" else "") + "".join(span.text for span in block.text)
-        for block in document.opening
-        if isinstance(block, Paragraph)
-    ]
+    told = []
+    for block in document.opening:
+        match block:
+            case Paragraph():
+                told.append(("Warning: " if block.role == "warning" else "") + plain(block.text))
+            case Bullets():
+                told += [f"- {plain(item)}" for item in block.items]
+    return told

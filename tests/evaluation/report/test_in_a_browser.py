@@ -130,7 +130,7 @@ def test_the_report_of_a_run(look, demo_page, width, scheme):
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize("name", ["movielens-100k", "goodbooks"])
+@pytest.mark.parametrize("name", ["movielens-100k", "amazon-books"])
 def test_the_report_of_real_data(look, real_data, tmp_path, name):
     config = load_config(CONFIGS / f"{name}.yaml", ExperimentConfig)
     html = run(config, tmp_path, ["foretaste", "run", f"configs/{name}.yaml"]).report_html.read_text()

@@ -1,7 +1,7 @@
 """The answer first: which model, how much better than the others, how sure, and what limits that."""
 
 from foretaste.evaluation.report.contents import POPULARITY, ReportInput
-from foretaste.evaluation.report.document import Block, Paragraph, Span, line, strong
+from foretaste.evaluation.report.document import Block, Bullets, Paragraph, Span, line, strong
 from foretaste.evaluation.report.wording import interval, listed, titled
 from foretaste.evaluation.significance import Comparison, compare
 
@@ -23,11 +23,10 @@ def opening(report: ReportInput) -> tuple[Block, ...]:
             f"There is no other model to hold it against.",
         ]
     lead = Paragraph(text=line(*answer), role="lead")
-    sure = [Paragraph(text=line(told)) for told in _how_sure(report)]
-    return (lead, *sure, *(Paragraph(text=line(one), role="warning") for one in _warnings(report)))
+    return (lead, *_how_sure(report), *(Paragraph(text=line(one), role="warning") for one in _warnings(report)))
 
 
-def _how_sure(report: ReportInput) -> list[str]:
+def _how_sure(report: ReportInput) -> list[Block]:
     """The chosen model against each other one, user by user."""
     if not report.others:
         return []
@@ -45,8 +44,8 @@ def _how_sure(report: ReportInput) -> list[str]:
     if close:
         told.append(f"These users do not tell {report.best} from {listed(_told(one) for one in close)}.")
     title = titled(report, report.select_by)
-    told.append(f"Differences are in {title}, user by user, with 95 % intervals; p by permutation, corrected by Holm.")
-    return [" ".join(told)]
+    note = f"Differences are in {title}, user by user, with 95 % intervals; p by permutation, corrected by Holm."
+    return [Bullets(items=tuple(line(one) for one in told)), Paragraph(text=line(note))]
 
 
 def _against_popularity(one: Comparison, at: float) -> str:

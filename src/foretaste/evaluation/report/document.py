@@ -38,6 +38,11 @@ def code(text: str) -> Span:
     return Span(text=text, style="code")
 
 
+def plain(text: Line) -> str:
+    """The text alone."""
+    return "".join(span.text for span in text)
+
+
 class Paragraph(Settings):
     """Running text."""
 

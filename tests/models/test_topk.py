@@ -1,10 +1,12 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from foretaste.models.topk import rank
+from foretaste.models.topk import queries_per_block, rank
 
 
 def marked(rows_B, num_items):
@@ -84,3 +86,17 @@ def test_among_equal_scores_the_hoped_for_item_comes_last():
 def test_scores_that_rows_share_and_nobody_may_write_are_ranked(num_queries):
     shared_BI = np.broadcast_to(np.array([1, 3, 2], dtype=np.float32), (num_queries, 3))
     assert rank(shared_BI, 2).item_BK.tolist() == [[1, 2]] * num_queries
+
+
+@pytest.mark.parametrize(
+    ("num_items", "free_bytes", "expected"),
+    [
+        (40_000, 2**40, 104),  # 16 MiB of scores
+        (4_000_000, 2**40, 16),  # a large catalogue: still a few at a time
+        (40_000, 16 * 160_000 * 5, 5),  # scarce memory: a sixteenth of it
+        (40_000, 0, 1),
+    ],
+)
+def test_a_block_of_queries_fits_the_memory_that_is_free(num_items, free_bytes, expected, monkeypatch):
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=free_bytes))
+    assert queries_per_block(num_items) == expected

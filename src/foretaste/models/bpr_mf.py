@@ -70,7 +70,7 @@ class BPRMFConfig(Settings):
     """Standard deviation of the first vectors."""
     sparse: bool = True
     """Step only the rows that a batch uses (lazy Adam), which is fast for large tables; else all rows."""
-    fold_in_regularization: float = Field(default=0.1, gt=0)
+    fold_in_regularization: float = Field(default=0.3, gt=0)
     """Ridge of a user who is known by a history alone, in units of the mean |y|² of the items."""
     training: ModelTraining = TrainingConfig(
         epochs=30, batch_size=2048, learning_rate=0.002, sampler=SamplerConfig(num_negatives=4)

@@ -3,7 +3,7 @@
     python benchmarks/serving/overload.py [--rounds 5] [--seconds 5]
 
 The server has one core, the load another. Each round measures the latency at a twentieth of capacity, capacity (a
-closed loop over 12 connections), and the overload. Targets: goodput at least .9 of capacity, p99 of those admitted at
+closed loop over 6 connections), and the overload. Targets: goodput at least .9 of capacity, p99 of those admitted at
 most 5 times that without load, all others 503 with Retry-After.
 """
 
@@ -40,7 +40,7 @@ def main() -> None:
         os.sched_setaffinity(0, {cores[-1]})
         requests = [request(n) for n in range(200)]
         try:
-            uvloop.run(closed_loop(port, requests, 12, 2))  # warm up
+            uvloop.run(closed_loop(port, requests, 6, 2))  # warm up
             for number in range(options.rounds):
                 rounds.append(one_round(port, requests, options.seconds, number))
                 print(json.dumps(rounds[-1]))
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def one_round(port: int, requests: list[bytes], seconds: float, seed: int) -> dict[str, float]:
-    capacity = uvloop.run(closed_loop(port, requests, 12, seconds)).rate(200)
+    capacity = uvloop.run(closed_loop(port, requests, 6, seconds)).rate(200)
     unloaded: Outcome = uvloop.run(open_loop(port, requests, capacity / 20, seconds, seed))
     loaded: Outcome = uvloop.run(open_loop(port, requests, FACTOR * capacity, seconds, seed))
     answered = sum(map(len, loaded.latencies.values()))

@@ -55,7 +55,7 @@ class SecuritySettings(Settings):
 class LimitSettings(Settings):
     """What the service refuses rather than be overrun."""
 
-    queue: int = Field(default=8, ge=1, le=10_000)
+    queue: int = Field(default=6, ge=1, le=10_000)
     """Requests that may wait in a worker for their turn; those beyond get 503."""
     deadline_ms: float = Field(default=1000, gt=0)
     """A request that waited longer is refused, not computed."""

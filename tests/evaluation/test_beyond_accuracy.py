@@ -46,6 +46,7 @@ def test_a_hit_that_the_popular_list_has_is_no_surprise():
     rank = popularity_rank(np.array([9, 8, 7, 6]))
     hits, seen = np.ones((1, 2)), csr([[1, 0, 0, 0]])
     assert serendipity(lists([3, 1]), hits, rank).tolist() == [0.5]  # the popular list is 0, 1
+    assert serendipity(lists([2, 0]), hits, rank).tolist() == [0.5]  # 2 comes right after it
     assert serendipity(lists([3, 2]), hits, rank, seen).tolist() == [0.5]  # 0 is seen: it is 1, 2
     assert serendipity(lists([3, 2]), hits, rank, None, csr([[1, 0, 1, 1]])).tolist() == [0.5]  # of 0, 2, 3: 0, 2
     assert serendipity(lists([3, 2]), np.zeros((1, 2)), rank).tolist() == [0]

@@ -229,3 +229,39 @@ def test_the_documentation_names_the_problems(client):
     assert described["/similar"]["post"]["responses"].keys() >= {"200", "401", "403", "404", "413", "422", "429", "503"}
     assert described["/live"]["get"]["responses"].keys() == {"200", "421"}
     assert "application/problem+json" in described["/recommend"]["post"]["responses"]["422"]["content"]
+
+
+def test_a_batch_answers_each_as_alone_and_logs_each(client, service):
+    bodies = [{"user_id": "u3", "k": 2}, {"user_id": "nobody", "k": 3}, {"history": ["m1"], "k": 1}]
+    found = client.post("/recommend/batch", json={"requests": bodies}).json()
+    assert schemas.BatchAnswer.model_validate(found)
+    for body, answer in zip(bodies, found["answers"], strict=True):
+        alone = client.post("/recommend", json=body).json()
+        assert answer["recommendations"] == alone["recommendations"]
+    ids = {answer["request_id"] for answer in found["answers"]} | {found["request_id"]}
+    assert len(ids) == 4, "feedback can name each of them"
+    assert service.logs.requests.num_appended == 6
+
+
+def test_feedback_changes_the_next_answer_and_what_was_skipped_is_gone(client):
+    before = client.post("/recommend", json={"user_id": "new", "k": 5}).json()
+    assert before["is_fallback"]
+    skipped = before["recommendations"][0]["item_id"]
+    events = [
+        {"kind": "click", "movie_id": "m1", "user_id": "new", "event_id": "e1", "request_id": before["request_id"]},
+        {"kind": "skip", "item_id": skipped, "user_id": "new", "event_id": "e2"},
+    ]
+    for _ in range(2):
+        assert client.post("/feedback", json={"events": events}).json()["event_ids"] == ["e1", "e2"]
+    after = client.post("/recommend", json={"user_id": "new", "k": 40}).json()
+    assert not after["is_fallback"]
+    assert not {"m1", skipped} & {item["item_id"] for item in after["recommendations"]}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [{"kind": "rating", "item_id": "m1"}, {"kind": "click", "item_id": "m1", "timestamp": 1e11}, {"kind": "like"}],
+)
+def test_events_that_say_nothing_are_refused(client, service, event):
+    assert client.post("/feedback", json={"events": [event]}).status_code == 422
+    assert service.logs.status().feedback_taken == 0

@@ -4,6 +4,7 @@ Each takes its turn at the gate and computes on the event loop: an answer takes 
 and back.
 """
 
+import time
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -32,9 +33,9 @@ def add_recommending(calls: Calls, service: Service) -> None:
     gate, logs = service.gate, service.logs
     experiment = service.config.experiment.name if service.config.experiment else None
 
-    async def answered(exchange: Exchange, body: schemas.RecommendBody, request_id: str) -> bytes:
+    async def answered(exchange: Exchange, body: schemas.RecommendBody, request_id: str, arrived: float) -> bytes:
         user_id = exchange.acting_as(body.user_id)
-        async with gate.turn(exchange.started):
+        async with gate.turn(arrived):
             served = service.serves(exchange, user_id, exchange.choosing(body.variant))
             user_known = None if user_id is None else served.engine.knows(user_id)
             request = _request(logs, served, body, user_id, user_known)
@@ -52,11 +53,11 @@ def add_recommending(calls: Calls, service: Service) -> None:
 
     async def recommend(exchange: CurrentExchange, body: Annotated[schemas.RecommendBody, Body()]) -> bytes:
         """The best items for a user."""
-        return await answered(exchange, body, exchange.request_id)
+        return await answered(exchange, body, exchange.request_id, exchange.started)
 
     async def recommend_batch(exchange: CurrentExchange, body: Annotated[schemas.BatchBody, Body()]) -> bytes:
         """The best items for several users, each as by /recommend; each answer has a request id of its own."""
-        answers = [await answered(exchange, each, new_request_id()) for each in body.requests]
+        answers = [await answered(exchange, each, new_request_id(), time.perf_counter()) for each in body.requests]
         return encoding.batch(answers, exchange.request_id)
 
     async def similar(exchange: CurrentExchange, body: Annotated[similar_body, Body()]) -> bytes:  # type: ignore[valid-type]

@@ -40,7 +40,7 @@ serve: $(VENV)/.installed ## Serve the live bundle at http://127.0.0.1:8000
 ui: $(VENV)/.installed ## The web app, on top of a running `make serve` (not built yet)
 	$(BIN)/foretaste ui
 
-dashboard: $(VENV)/.installed ## The monitoring dashboard (not built yet)
+dashboard: $(VENV)/.installed ## The monitoring dashboard at http://127.0.0.1:8501
 	$(BIN)/foretaste dashboard
 
 lint: $(VENV)/.installed-dev ## Style, types and import layers

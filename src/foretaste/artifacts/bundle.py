@@ -31,7 +31,7 @@ from foretaste.artifacts.mapped import map_npy, map_safetensors
 from foretaste.artifacts.segments import SEGMENTS_FILE, Segments
 from foretaste.data.interactions import Dataset
 from foretaste.data.raw import SourceInfo
-from foretaste.data.schemas import ITEM_ID, USER_ID
+from foretaste.data.schemas import ITEM_ID, TITLE, USER_ID
 from foretaste.data.vocabulary import Vocabulary
 from foretaste.errors import ArtifactError
 from foretaste.models import registry
@@ -216,6 +216,21 @@ class Bundle:
             raise ArtifactError(
                 f"{self.folder / _CATALOGUE_FILE}: its items are not those of {_ITEMS_FILE}, in that order. {REMEDY}"
             )
+
+
+def read_titles(folder: Path) -> dict[str, str]:
+    """Item id → title, or the id itself where there is none; the rest of the bundle is not looked at.
+
+    Raises:
+        ArtifactError: the catalogue cannot be read.
+    """
+    try:
+        catalogue = pl.read_parquet(folder / _CATALOGUE_FILE)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise ArtifactError(f"{folder / _CATALOGUE_FILE}: cannot be read, {error}. {REMEDY}") from error
+    title = pl.col(TITLE) if TITLE in catalogue.columns else pl.lit(None, dtype=pl.String)
+    titles = catalogue.select(ITEM_ID, pl.coalesce(title, ITEM_ID).alias(TITLE))
+    return dict(titles.iter_rows())
 
 
 def write_bundle(root: Path, contents: BundleContents, *, clock: Clock = utc_now) -> Bundle:

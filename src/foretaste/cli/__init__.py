@@ -22,6 +22,7 @@ COMMAND_MODULES = (
     "tracking",
     "data",
     "serving",
+    "ui",
     "keys",
     "bundles",
     "logs",

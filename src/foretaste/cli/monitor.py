@@ -140,15 +140,23 @@ def _by_reason(refused: "Mapping[Any, str]") -> dict[str, list[str]]:
 def open_log(
     config: Path | None, log: str | None, window: str | None, overrides: list[str] | None
 ) -> "tuple[MonitoringConfig, LogDatabase]":
-    """The settings of a command, its options laid over the file, and the database that they name."""
-    from foretaste.config import config_of, load_config
+    """The settings of a command, and the database that they name."""
     from foretaste.data.log_database import LogDatabase
+
+    settings = settings_of(config, log, window, overrides)
+    return settings, LogDatabase(settings.log)
+
+
+def settings_of(
+    config: Path | None, log: str | None, window: str | None, overrides: list[str] | None
+) -> "MonitoringConfig":
+    """The options of a command laid over the file, and the file over the defaults."""
+    from foretaste.config import config_of, load_config
     from foretaste.monitoring.settings import MonitoringConfig
 
     options = [f"{key}={value}" for key, value in (("log", log), ("window", window)) if value is not None]
     values = [*(overrides or []), *options]
-    settings = load_config(config, MonitoringConfig, values) if config else config_of(values, MonitoringConfig)
-    return settings, LogDatabase(settings.log)
+    return load_config(config, MonitoringConfig, values) if config else config_of(values, MonitoringConfig)
 
 
 def print_alerts(out: "Console", alerts: "tuple[Alert, ...]") -> None:

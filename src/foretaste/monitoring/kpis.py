@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from foretaste.data.log_database import LogDatabase
 from foretaste.errors import ArtifactError
@@ -11,7 +12,7 @@ from foretaste.monitoring.thresholds import Alert, Thresholds, crossed
 from foretaste.monitoring.traffic import Traffic, traffic, traffic_by
 from foretaste.monitoring.windows import Window
 
-GROUPS = ("endpoint", "model_version", "variant")
+GROUPS: tuple[Literal["endpoint", "model_version", "variant"], ...] = ("endpoint", "model_version", "variant")
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,10 @@ def require_log(database: LogDatabase) -> None:
         )
 
 
-def _groups(database: LogDatabase, window: Window, name: str) -> dict[str, Group]:
-    of_traffic = traffic_by(database, window, name)  # type: ignore[arg-type] # one of GROUPS
-    of_outcome = outcome_by(database, window, name)  # type: ignore[arg-type]
+def _groups(
+    database: LogDatabase, window: Window, name: Literal["endpoint", "model_version", "variant"]
+) -> dict[str, Group]:
+    of_traffic = traffic_by(database, window, name)
+    of_outcome = outcome_by(database, window, name)
     values = sorted({str(value) for value in of_traffic.keys() | of_outcome.keys()})
     return {value: Group(of_traffic.get(value), of_outcome.get(value)) for value in values}

@@ -50,5 +50,7 @@ def record(
     if isinstance(answer, Recommendations):
         row.user_id, row.user_known = answer.user_id, user_known
         row.policy, row.is_fallback = answer.policy, answer.is_fallback
-        row.fallback_reason = answer.fallback_reason
+        if answer.fallback_reason is not None:
+            # Without the name: requests are counted by reason, and the counts stay when a user is forgotten.
+            row.fallback_reason = answer.fallback_reason.replace(f" '{answer.user_id}'", "")
     log.append(row)

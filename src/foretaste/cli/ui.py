@@ -1,0 +1,49 @@
+"""`dashboard`: what people see in a browser."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from foretaste.cli.monitor import ConfigOption, LogOption, SetOption, WindowOption, settings_of
+from foretaste.cli.output import DEFAULT_STORE, StoreOption, example
+
+HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
+HeadlessOption = Annotated[bool, typer.Option("--headless", help="Open no browser, as on a server.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog=example(
+            "foretaste dashboard",
+            "foretaste dashboard --config configs/monitoring.yaml --window 7d --port 8501 --headless",
+        )
+    )(dashboard)
+
+
+def dashboard(
+    config: ConfigOption = None,
+    log: LogOption = None,
+    window: WindowOption = None,
+    overrides: SetOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    runs: Annotated[Path, typer.Option(help="Folder of the runs, for the data of the last training.")] = Path(
+        "artifacts/runs"
+    ),
+    host: HostOption = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="TCP port.")] = 8501,
+    headless: HeadlessOption = False,
+) -> None:
+    """How the service does: traffic, outcome, experiments, drift and trainings; Ctrl-C stops it."""
+    from foretaste.ui import launch
+
+    launch.check_installed()
+    from foretaste.data.log_database import LogDatabase
+    from foretaste.ui.dashboard_settings import DashboardSettings
+
+    monitoring = settings_of(config, log, window, overrides)
+    LogDatabase(monitoring.log).close()  # a URL that is none is refused before anything starts
+    settings = DashboardSettings(monitoring=monitoring, store=store, runs=runs)
+    script = Path(launch.__file__).with_name("dashboard.py")
+    launch.run(script, [settings.model_dump_json()], host, port, headless)

@@ -111,6 +111,11 @@ def test_similar_takes_the_item_by_either_name(client, engine, name):
     assert found["request_id"] == response.headers["x-request-id"]
 
 
+def test_popular_by_years(client):
+    found = client.get("/popular", params={"k": 40, "year_min": 1985, "year_max": 1987}).json()["recommendations"]
+    assert sorted(item["year"] for item in found) == [1985, 1986, 1987]
+
+
 def test_popular_by_genre(client):
     response = client.get("/popular", params={"k": 40, "genre": ["War", "Nothing"]})
     found = response.json()

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import Body, Path, Query, Response
 
-from foretaste.data.schemas import GENRES
+from foretaste.data.schemas import GENRES, YEAR
 from foretaste.serving import encoding, schemas
 from foretaste.serving.engine import RecommendRequest
 from foretaste.serving.exchange import Exchange, new_request_id
@@ -86,11 +86,14 @@ def add_recommending(calls: Calls, service: Service) -> None:
             list[schemas.Id], Query(default_factory=list, max_length=32, description="Only items of any of these.")
         ],
         k: schemas.K = 10,
+        year_min: Annotated[int | None, Query(description="Only items of this year or later.")] = None,
+        year_max: Annotated[int | None, Query(description="Only items of this year or earlier.")] = None,
     ) -> Response:
         """The items with the most events in the training data."""
+        filters = {GENRES: genre, f"{YEAR}_min": year_min, f"{YEAR}_max": year_max}
         async with gate.turn(exchange.started):
-            answer = service.serves(exchange, None).engine.popular(k, {GENRES: genre})
-            record(logs.requests, exchange, answer, asked={"k": k, "filters": {GENRES: genre}})
+            answer = service.serves(exchange, None).engine.popular(k, filters)
+            record(logs.requests, exchange, answer, asked={"k": k, "filters": filters})
             return calls.json(encoding.popular(answer, exchange.request_id))
 
     async def item(exchange: CurrentExchange, item_id: Annotated[schemas.Id, Path()]) -> Response:

@@ -37,7 +37,7 @@ train: $(VENV)/.installed ## Train, compare and publish: CONFIG=configs/movielen
 serve: $(VENV)/.installed ## Serve the live bundle at http://127.0.0.1:8000
 	$(BIN)/foretaste serve
 
-ui: $(VENV)/.installed ## The web app, on top of a running `make serve` (not built yet)
+ui: $(VENV)/.installed ## The web app, on top of a running `make serve`, at http://127.0.0.1:8502
 	$(BIN)/foretaste ui
 
 dashboard: $(VENV)/.installed ## The monitoring dashboard at http://127.0.0.1:8501

@@ -1,4 +1,4 @@
-"""`dashboard`: what people see in a browser."""
+"""`ui` and `dashboard`: what people see in a browser."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,13 +13,54 @@ HeadlessOption = Annotated[bool, typer.Option("--headless", help="Open no browse
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the commands."""
+    app.command(
+        epilog=example(
+            "foretaste ui",
+            "foretaste ui --api http://127.0.0.1:8000 --port 8502 --headless",
+            "foretaste ui --compare-with http://127.0.0.1:8001",
+        )
+    )(ui)
     app.command(
         epilog=example(
             "foretaste dashboard",
             "foretaste dashboard --config configs/monitoring.yaml --window 7d --port 8501 --headless",
         )
     )(dashboard)
+
+
+def ui(
+    api: Annotated[str, typer.Option("--api", help="Address of a running `foretaste serve`.")] = (
+        "http://127.0.0.1:8000"
+    ),
+    api_key: Annotated[
+        str,
+        typer.Option(
+            "--api-key", envvar="FORETASTE_API_KEY", help="Key of the service, of role write.", show_default=False
+        ),
+    ] = "",
+    compare_with: Annotated[
+        str | None, typer.Option("--compare-with", help="Address of a second service, for the page Compare.")
+    ] = None,
+    timeout_seconds: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds that an answer may take.")] = 8,
+    host: HostOption = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="TCP port.")] = 8502,
+    headless: HeadlessOption = False,
+) -> None:
+    """The web app: recommendations to look at, on top of a running service; Ctrl-C stops it."""
+    from foretaste.ui import launch
+
+    launch.check_installed()
+    import os
+
+    from foretaste.ui.settings import KEY_VARIABLE, UiSettings
+
+    settings = UiSettings(api=api, compare_with=compare_with or "", timeout_seconds=timeout_seconds)
+    settings.check()
+    if api_key:
+        os.environ[KEY_VARIABLE] = api_key  # not an argument, which others of this machine could read
+    script = Path(launch.__file__).with_name("app.py")
+    launch.run(script, settings.arguments(), host, port, headless)
 
 
 def dashboard(

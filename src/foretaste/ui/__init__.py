@@ -1,1 +1,1 @@
-"""What people see in a browser: the web app, and the HTTP client through which alone it knows the service."""
+"""What people see in a browser: the web app, which knows the service by HTTP alone, and the dashboard over the logs."""

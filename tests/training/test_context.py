@@ -1,6 +1,6 @@
 import torch
 
-from foretaste.training.context import derived_seed, random_state, seeded, set_random_state
+from foretaste.training.context import derived_seed, deterministic, random_state, seeded, set_random_state
 
 
 def test_seeds_of_different_uses_differ_and_are_the_same_every_time():
@@ -25,3 +25,12 @@ def test_the_state_of_the_generator_comes_back(device):
         first = torch.rand(3, device=device)
         set_random_state(state, device)
         assert torch.equal(torch.rand(3, device=device), first)
+
+
+def test_a_cpu_adds_up_in_a_fixed_order_inside_the_block_alone():
+    before = torch.are_deterministic_algorithms_enabled()
+    with deterministic(torch.device("cpu")):
+        assert torch.are_deterministic_algorithms_enabled()
+    assert torch.are_deterministic_algorithms_enabled() == before
+    with deterministic(torch.device("cuda")):
+        assert torch.are_deterministic_algorithms_enabled() == before

@@ -152,3 +152,12 @@ def test_the_gradient_of_sampled_softmax_is_that_of_its_formula(size, with_log_q
     assert torch.allclose(found_B, by_formula_B)
     for found, expected in zip(gradients(found_B), gradients(by_formula_B), strict=True):
         assert torch.allclose(found, expected)
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.2, 1.0])
+def test_rows_without_any_negative_learn_nothing(temperature):
+    positive_B, negative_BS = torch.randn(3, requires_grad=True), torch.randn(3, 4, requires_grad=True)
+    none_BS = torch.zeros(3, 4, dtype=torch.bool)
+    sampled_softmax_loss(positive_B, negative_BS, none_BS, temperature=temperature).sum().backward()
+    assert torch.equal(negative_BS.grad, torch.zeros(3, 4))
+    assert torch.equal(positive_B.grad, torch.zeros(3))

@@ -59,6 +59,21 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def deterministic(device: torch.device) -> Iterator[None]:
+    """On a CPU, add up in a fixed order inside the block: the same training then gives the same weights to the bit,
+    however many threads there are.
+
+    A GPU is left as it is: there some operations have no fixed order, and PyTorch would refuse them.
+    """
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(before or device.type == "cpu")
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
 def random_state(device: torch.device) -> Tensor:
     """State of PyTorch's default generator on `device`, as bytes."""
     return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()

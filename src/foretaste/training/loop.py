@@ -21,7 +21,14 @@ from foretaste.errors import ConfigError, ModelError
 from foretaste.training.batches import Batch, InteractionTensors
 from foretaste.training.checkpoint import Interrupt, deferred_interrupt, load_checkpoint, save_checkpoint
 from foretaste.training.config import ScheduleConfig, TrainingConfig
-from foretaste.training.context import TrainingContext, derived_seed, random_state, seeded, set_random_state
+from foretaste.training.context import (
+    TrainingContext,
+    derived_seed,
+    deterministic,
+    random_state,
+    seeded,
+    set_random_state,
+)
 from foretaste.training.distributed import broadcast_module
 from foretaste.training.early_stopping import EarlyStopping
 from foretaste.training.not_finite import describe_rows, not_finite_message
@@ -93,6 +100,7 @@ def train(
     world = run.context.world
     with (
         seeded(derived_seed(run.context.seed, _PROCESSES, world.rank), world.device),
+        deterministic(world.device),
         deferred_interrupt() as interrupt,
     ):
         run.resume()

@@ -87,7 +87,8 @@ class _LogSumExp(torch.autograd.Function):
             largest_R1 = share_RS.amax(1, keepdim=True).nan_to_num_(neginf=0.0)
             total_R1 = share_RS.sub_(largest_R1).exp_().sum(1, keepdim=True)
             sum_B[rows] = (total_R1.log() + largest_R1)[:, 0]
-            share_RS.mul_(scale / total_R1.clamp_(min=torch.finfo(total_R1.dtype).tiny))
+            # The largest score alone makes a total of 1: less than that is a row without any.
+            share_RS.mul_(scale / total_R1.clamp_(min=1.0))
         ctx.save_for_backward(share_BS)
         return sum_B
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 VARIABLE = "FORETASTE_POSTGRES_URL"
@@ -41,7 +41,8 @@ def running_postgres() -> Iterator[str]:
         try:
             yield f"postgresql+psycopg://foretaste@/postgres?host={folder}"
         finally:
-            _run([*control, "-m", "immediate", "stop"])
+            with suppress(NoPostgresError):  # what was to be done with it is done
+                _run([*control, "-m", "immediate", "stop"])
 
 
 def _binaries() -> Path:
@@ -74,14 +75,14 @@ def _run(command: list[str | Path]) -> None:
 
 def main(command: list[str]) -> int:
     """Exit code of the command."""
-    if os.environ.get(VARIABLE):
-        return subprocess.run(command, check=False).returncode
-    try:
-        with running_postgres() as url:
-            return subprocess.run(command, env={**os.environ, VARIABLE: url}, check=False).returncode
-    except NoPostgresError as reason:
-        print(f"no PostgreSQL: {reason}", file=sys.stderr)
-        return subprocess.run(command, check=False).returncode
+    environment = dict(os.environ)
+    with ExitStack() as stack:
+        if VARIABLE not in environment:
+            try:
+                environment[VARIABLE] = stack.enter_context(running_postgres())
+            except NoPostgresError as reason:
+                print(f"no PostgreSQL: {reason}", file=sys.stderr)
+        return subprocess.run(command, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ print(hash(tuple(array.tobytes() for array in model.state().values())))
 def test_the_weights_do_not_depend_on_the_number_of_threads():
     def trained(threads):
         environment = {**os.environ, "OMP_NUM_THREADS": threads, "PYTHONHASHSEED": "0"}
-        process = subprocess.run([sys.executable, "-c", CODE], env=environment, capture_output=True, text=True, check=True)
-        return process.stdout
+        command = [sys.executable, "-c", CODE]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
     assert trained("2") == trained("2")

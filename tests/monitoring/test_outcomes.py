@@ -22,7 +22,9 @@ def test_outcomes_by_hand(write, a_request, an_event, database, window):
     found = outcome(database, window)
     assert (found.num_shown, found.num_clicked, found.num_purchased, found.num_ratings) == (5, 1, 1, 2)
     assert found.click_through.mean == found.conversion.mean == 1 / 5
-    assert found.mean_rating == 2.5
+    assert found.mean_rating == found.rating.mean == 2.5
+    margin = 12.7062 * np.sqrt(4.5 / 2)  # Student's t of one degree of freedom, and the variance of 4 and 1
+    assert (found.rating.low, found.rating.high) == pytest.approx((2.5 - margin, 2.5 + margin), rel=1e-4)
     by_slot = outcome_by(database, window, "slot")
     assert {slot: (one.num_shown, one.num_clicked) for slot, one in by_slot.items()} == {
         0: (2, 0),

@@ -12,8 +12,10 @@ from foretaste.data.log_tables import FEEDBACK, REQUESTS
 from foretaste.evaluation.beyond_accuracy import gini_index
 from foretaste.monitoring.windows import Window
 
-_MOST_ANSWERS = 200_000
-"""Answers whose items are counted: all of a window, or as many spread evenly over it."""
+_MOST_ANSWERS = 50_000
+"""Requests whose items are counted: all of a window, or as many spread evenly over it."""
+_MOST_EVENTS = 200_000
+"""Feedback that clicks are counted in, likewise."""
 
 
 @dataclass(frozen=True)
@@ -47,52 +49,67 @@ class Exposure:
 
 def exposure(database: LogDatabase, window: Window, num_top: int = 10, catalogue_size: int | None = None) -> Exposure:
     """What a window showed, and what was clicked of it."""
-    row = REQUESTS.c
-    inside = (row.timestamp >= window.start_seconds) & (row.timestamp < window.end_seconds) & (row.num_items > 0)
     with database.reading() as connection:
-        total = int(connection.execute(sa.select(sa.func.count()).where(inside)).scalar_one())
-        every = -(-total // _MOST_ANSWERS) if total else 1
-        answers = sa.select(row.recommendations).where(inside, row.seq % every == 0).subquery()
-        shown = connection.execute(_count_items(answers, connection.dialect.name)).all()
-        num_answers = int(connection.execute(sa.select(sa.func.count()).select_from(answers)).scalar_one())
-        clicked = connection.execute(_clicks(window, num_top)).all()
-        num_clicks = int(connection.execute(sa.select(sa.func.count()).where(*_is_click(window))).scalar_one())
-    counts = np.array([count for _, count in shown], dtype=np.float64)
+        rows, every = _evenly(connection, REQUESTS, window, _MOST_ANSWERS)
+        answers = sa.select(REQUESTS.c.recommendations).where(rows, REQUESTS.c.num_items > 0).subquery()
+        counted = connection.execute(_count_items(answers, connection.dialect.name)).all()
+        rows, _ = _evenly(connection, FEEDBACK, window, _MOST_EVENTS)
+        clicked = connection.execute(_clicks(rows)).all()
+    num_answers = sum(int(first) for _, _, first in counted)
+    counts = np.array([count for _, count, _ in counted], dtype=np.float64)
+    num_clicks = sum(int(count) for _, count in clicked)
     return Exposure(
         num_answers=num_answers,
         is_sample=every > 1,
-        num_items=len(shown),
-        coverage=len(shown) / catalogue_size if catalogue_size else None,
+        num_items=len(counted),
+        coverage=len(counted) / catalogue_size if catalogue_size else None,
         gini=gini_index(counts),
         top_tenth_share=float(counts[: -(-len(counts) // 10)].sum() / counts.sum()) if len(counts) else 0.0,
-        top_shown=tuple(ItemShare(str(item), int(n), n / float(counts.sum())) for item, n in shown[:num_top]),
-        top_clicked=tuple(ItemShare(str(item), int(n), n / num_clicks) for item, n in clicked),
+        top_shown=tuple(
+            ItemShare(str(item), int(count), count / float(counts.sum())) for item, count, _ in counted[:num_top]
+        ),
+        top_clicked=tuple(ItemShare(str(item), int(n), n / num_clicks) for item, n in clicked[:num_top]),
     )
+
+
+def _evenly(
+    connection: sa.Connection, table: sa.Table, window: Window, most: int
+) -> tuple[sa.ColumnElement[bool], int]:
+    """(which rows, every how many-th): all of a window, or at most so many, spread evenly over it.
+
+    They are named by `seq`, which grows as time does, so that no other row is looked at.
+    """
+    row = table.c
+    inside = (row.timestamp >= window.start_seconds) & (row.timestamp < window.end_seconds)
+    ends = [
+        connection.execute(sa.select(row.seq).where(inside).order_by(order, row.seq).limit(1)).scalar()
+        for order in (row.timestamp, row.timestamp.desc())
+    ]
+    if ends[0] is None or ends[1] is None or abs(ends[1] - ends[0]) < most:
+        return inside, 1
+    first, last = sorted(int(end) for end in ends if end is not None)
+    every = -(-(last - first + 1) // most)
+    place = sa.select(sa.literal(first).label("seq")).cte("place", recursive=True)
+    place = place.union_all(sa.select(place.c.seq + every).where(place.c.seq + every <= last))
+    return inside & row.seq.in_(sa.select(place.c.seq)), every
 
 
 def _count_items(answers: sa.Subquery, dialect: str) -> sa.Select[Any]:
-    """Item and how often it was shown, the most often first."""
+    """Item, how often it was shown, and how often first of all; what was shown most often comes first."""
     if dialect == "sqlite":
-        shown = sa.func.json_each(answers.c.recommendations).table_valued("value")
+        shown = sa.func.json_each(answers.c.recommendations).table_valued("value", "key")
+        is_first = shown.c.key == 0
     else:
         items = sa.cast(answers.c.recommendations, postgresql.JSON)
-        shown = sa.func.json_array_elements_text(items).table_valued("value").render_derived()
-    count = sa.func.count()
-    query = sa.select(shown.c.value, count).select_from(answers.join(shown, sa.true()))
+        shown = sa.func.json_array_elements_text(items).table_valued("value", with_ordinality="place").render_derived()
+        is_first = shown.c.place == 1
+    count, first = sa.func.count(), sa.func.sum(sa.case((is_first, 1), else_=0))
+    query = sa.select(shown.c.value, count, first).select_from(answers.join(shown, sa.true()))
     return query.group_by(shown.c.value).order_by(count.desc(), shown.c.value)
 
 
-def _is_click(window: Window) -> tuple[sa.ColumnElement[bool], ...]:
-    row = FEEDBACK.c
-    return (
-        row.kind == "click",
-        row.slot.is_not(None),
-        row.timestamp >= window.start_seconds,
-        row.timestamp < window.end_seconds,
-    )
-
-
-def _clicks(window: Window, num_top: int) -> sa.Select[Any]:
-    count = sa.func.count()
-    query = sa.select(FEEDBACK.c.item_id, count).where(*_is_click(window)).group_by(FEEDBACK.c.item_id)
-    return query.order_by(count.desc(), FEEDBACK.c.item_id).limit(num_top)
+def _clicks(rows: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Item and how often it was clicked, the most often first."""
+    row, count = FEEDBACK.c, sa.func.count()
+    query = sa.select(row.item_id, count).where(rows, row.kind == "click", row.slot.is_not(None))
+    return query.group_by(row.item_id).order_by(count.desc(), row.item_id)

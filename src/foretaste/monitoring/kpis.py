@@ -7,9 +7,9 @@ from typing import Literal
 from foretaste.data.log_database import LogDatabase
 from foretaste.errors import ArtifactError
 from foretaste.monitoring.exposure import Exposure, exposure
-from foretaste.monitoring.outcomes import Outcome, outcome, outcome_by
+from foretaste.monitoring.outcomes import Outcome, outcome_groups
 from foretaste.monitoring.thresholds import Alert, Thresholds, crossed
-from foretaste.monitoring.traffic import Traffic, traffic, traffic_by
+from foretaste.monitoring.traffic import Traffic, traffic_groups
 from foretaste.monitoring.windows import Window
 
 GROUPS: tuple[Literal["endpoint", "model_version", "variant"], ...] = ("endpoint", "model_version", "variant")
@@ -44,13 +44,22 @@ def kpis(database: LogDatabase, window: Window, thresholds: Thresholds | None = 
         ArtifactError: there is no log, or its database does not answer.
     """
     require_log(database)
+    whole, traffic_of = traffic_groups(database, window, GROUPS)
+    outcome, outcome_of = outcome_groups(database, window, GROUPS)
+    groups: dict[str, dict[str, Group]] = {
+        name: {
+            str(value): Group(traffic_of[name].get(value), outcome_of[name].get(value))
+            for value in sorted(traffic_of[name].keys() | outcome_of[name].keys(), key=str)
+        }
+        for name in GROUPS
+    }
     return Kpis(
         window=window,
-        traffic=traffic(database, window),
-        outcome=outcome(database, window),
+        traffic=whole,
+        outcome=outcome,
         exposure=exposure(database, window),
-        groups={name: _groups(database, window, name) for name in GROUPS},
-        alerts=tuple(crossed(database, window, thresholds or Thresholds())),
+        groups=groups,
+        alerts=tuple(crossed(database, window, thresholds or Thresholds(), whole)),
     )
 
 
@@ -64,12 +73,3 @@ def require_log(database: LogDatabase) -> None:
         raise ArtifactError(
             f"{database}: no log here; start the service with `foretaste serve`, or name the log's database with --log."
         )
-
-
-def _groups(
-    database: LogDatabase, window: Window, name: Literal["endpoint", "model_version", "variant"]
-) -> dict[str, Group]:
-    of_traffic = traffic_by(database, window, name)
-    of_outcome = outcome_by(database, window, name)
-    values = sorted({str(value) for value in of_traffic.keys() | of_outcome.keys()})
-    return {value: Group(of_traffic.get(value), of_outcome.get(value)) for value in values}

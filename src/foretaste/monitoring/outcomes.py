@@ -5,11 +5,13 @@ time at which it happened, requests by theirs; over windows much longer than peo
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import sqlalchemy as sa
+from scipy import stats
 
 from foretaste.data.log_database import LogDatabase
 from foretaste.data.log_tables import FEEDBACK, TRAFFIC
@@ -39,45 +41,82 @@ class Outcome:
     """Purchased over shown, likewise."""
     num_ratings: int
     mean_rating: float | None
+    rating: Estimate | None
+    """The same with Student's interval; None of fewer than two."""
 
 
 def outcome(database: LogDatabase, window: Window) -> Outcome:
     """Of all that was shown in a window."""
-    return _outcomes(database, window, ())[()]
+    return outcome_groups(database, window, ())[0]
 
 
 def outcome_by(database: LogDatabase, window: Window, group: OutcomeGroup) -> dict[str | int, Outcome]:
     """By a column. Slots count from 0; `user_known` is 1 for users that the model was trained on, 0 for others and -1
     where nobody was named."""
-    found = _outcomes(database, window, (group,))
-    return {key[0]: one for key, one in sorted(found.items())}
+    return outcome_groups(database, window, (group,))[1][group]
 
 
-def _outcomes(database: LogDatabase, window: Window, group: Sequence[str]) -> dict[_Key, Outcome]:
+def outcome_groups(
+    database: LogDatabase, window: Window, groups: Sequence[OutcomeGroup]
+) -> tuple[Outcome, dict[OutcomeGroup, dict[str | int, Outcome]]]:
+    """Of all that was shown, and the same by each of several columns; `slot` stands alone."""
+    assert "slot" not in groups or len(groups) == 1
     with database.reading() as connection:
-        shown = _shown(connection, window, group)
-        acted = connection.execute(_acted(window, group)).mappings().all()
-    acts: dict[str, dict[_Key, sa.RowMapping]] = {"click": {}, "purchase": {}, "rating": {}}
+        shown = _shown(connection, window, groups)
+        acted = connection.execute(_acted(window, groups)).all()
+    whole = _Tally()
+    parts: dict[OutcomeGroup, dict[str | int, _Tally]] = {group: defaultdict(_Tally) for group in groups}
+    for key, count in shown.items():
+        for tally in (whole, *(parts[group][part] for group, part in zip(groups, key, strict=True))):
+            tally.num_shown += count
     for row in acted:
-        acts.setdefault(row["kind"], {})[tuple(row[name] for name in group)] = row
-    clicked, bought, rated = acts["click"], acts["purchase"], acts["rating"]
-    keys = shown.keys() | clicked.keys() | bought.keys() | rated.keys() | (set() if group else {()})
-    return {key: _outcome(shown.get(key, 0), clicked.get(key), bought.get(key), rated.get(key)) for key in keys}
+        for tally in (whole, *(parts[group][part] for group, part in zip(groups, row, strict=False))):
+            tally.count(*row[len(groups) :])
+    told = {group: {key: tally.told() for key, tally in sorted(parts[group].items())} for group in groups}
+    return whole.told(), told
 
 
-def _outcome(
-    num_shown: int, clicked: sa.RowMapping | None, bought: sa.RowMapping | None, rated: sa.RowMapping | None
-) -> Outcome:
-    num_clicked, num_purchased = (int(row["items"]) if row else 0 for row in (clicked, bought))
-    return Outcome(
-        num_shown=num_shown,
-        num_clicked=num_clicked,
-        click_through=proportion(num_clicked, num_shown),
-        num_purchased=num_purchased,
-        conversion=proportion(num_purchased, num_shown),
-        num_ratings=int(rated["events"]) if rated else 0,
-        mean_rating=float(rated["mean"]) if rated else None,
-    )
+class _Tally:
+    """What was shown and what came of it, added up."""
+
+    def __init__(self) -> None:
+        self.num_shown = self.num_clicked = self.num_purchased = self.num_ratings = 0
+        self.sum_ratings = self.sum_squares = 0.0
+
+    def count(self, kind: str, items: int, events: int, total: float | None, squares: float | None) -> None:
+        """Add the events of a kind."""
+        if kind == "click":
+            self.num_clicked += items
+        elif kind == "purchase":
+            self.num_purchased += items
+        elif kind == "rating" and total is not None and squares is not None:
+            self.num_ratings += events
+            self.sum_ratings += total
+            self.sum_squares += squares
+
+    def told(self) -> Outcome:
+        """The figures of all that was counted."""
+        return Outcome(
+            num_shown=self.num_shown,
+            num_clicked=self.num_clicked,
+            click_through=proportion(self.num_clicked, self.num_shown),
+            num_purchased=self.num_purchased,
+            conversion=proportion(self.num_purchased, self.num_shown),
+            num_ratings=self.num_ratings,
+            mean_rating=self.sum_ratings / self.num_ratings if self.num_ratings else None,
+            rating=mean_of(self.num_ratings, self.sum_ratings, self.sum_squares),
+        )
+
+
+def mean_of(count: int, total: float, squares: float) -> Estimate | None:
+    """The mean of values of which only count, sum and sum of squares are known, with Student's interval; None of
+    fewer than two."""
+    if count < 2:
+        return None
+    mean = total / count
+    variance = max(squares - count * mean * mean, 0.0) / (count - 1)
+    margin = float(stats.t.ppf(0.975, count - 1)) * math.sqrt(variance / count)
+    return Estimate(mean, mean - margin, mean + margin)
 
 
 def proportion(part: int, whole: int) -> Estimate | None:
@@ -106,7 +145,8 @@ def _shown(connection: sa.Connection, window: Window, group: Sequence[str]) -> d
 
 
 def _acted(window: Window, group: Sequence[str]) -> sa.Select[Any]:
-    """Events on items that their request showed: how many, on how many of the items, and their mean value."""
+    """Group …, kind, items with such an event of those that their request showed, and of the values of these events
+    their number, sum and sum of squares."""
     row = FEEDBACK.c
     columns = [_column(name).label(name) for name in group]
     item = row.request_id + "\n" + row.item_id
@@ -115,8 +155,9 @@ def _acted(window: Window, group: Sequence[str]) -> sa.Select[Any]:
             *columns,
             row.kind,
             sa.func.count(sa.distinct(item)).label("items"),
-            sa.func.count().label("events"),
-            sa.func.avg(row.value).label("mean"),
+            sa.func.count(row.value).label("events"),
+            sa.func.sum(row.value),
+            sa.func.sum(row.value * row.value),
         )
         .where(row.timestamp >= window.start_seconds, row.timestamp < window.end_seconds, row.slot.is_not(None))
         .group_by(*columns, row.kind)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import TypeVar
 
 from pydantic import Field
@@ -54,15 +55,26 @@ _TRAFFIC_FIGURES: dict[str, _OfTraffic] = {
 }
 
 
-def crossed(database: LogDatabase, window: Window, thresholds: Thresholds) -> list[Alert]:
-    """The limits that the figures of a window cross."""
-    whole, hours = traffic(database, window), traffic_by(database, window, "hour")
-    by_hour = {int(hour): one for hour, one in hours.items()}
+def crossed(database: LogDatabase, window: Window, thresholds: Thresholds, whole: Traffic | None = None) -> list[Alert]:
+    """The limits that the figures of a window cross.
+
+    Args:
+        database: of the log.
+        window: over which the figures are.
+        thresholds: the limits.
+        whole: all requests of the window, where somebody has read them.
+    """
+    whole = whole or traffic(database, window)
+
+    @cache  # the hours are a long read, and wanted only where something is wrong
+    def by_hour() -> Mapping[int, Traffic]:
+        return {int(hour): one for hour, one in traffic_by(database, window, "hour").items()}
+
     alerts = []
     for name, figure in _TRAFFIC_FIGURES.items():
         limit, value = getattr(thresholds, name), figure(whole)
         if limit is not None and value is not None and value > limit:
-            alerts.append(Alert(name, value, limit, _since(window, by_hour, _exceeds(figure, limit))))
+            alerts.append(Alert(name, value, limit, _since(window, by_hour(), _exceeds(figure, limit))))
     alerts += _too_few_requests(window, whole, by_hour, thresholds.min_requests_per_hour)
     alerts += _too_few_clicks(database, window, thresholds.min_click_through)
     return alerts
@@ -73,12 +85,12 @@ def _exceeds(figure: _OfTraffic, limit: float) -> Callable[[Traffic], bool]:
 
 
 def _too_few_requests(
-    window: Window, whole: Traffic, by_hour: Mapping[int, Traffic], limit: float | None
+    window: Window, whole: Traffic, hours: Callable[[], Mapping[int, Traffic]], limit: float | None
 ) -> list[Alert]:
     value = whole.num_requests / window.num_hours
     if limit is None or value >= limit:
         return []
-    quiet = window.last_hour
+    by_hour, quiet = hours(), window.last_hour
     while quiet >= window.first_hour and (quiet not in by_hour or by_hour[quiet].num_requests < limit):
         quiet -= 1
     return [Alert("min_requests_per_hour", value, limit, _told(min(quiet + 1, window.last_hour)))]

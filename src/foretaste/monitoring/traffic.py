@@ -5,15 +5,15 @@ of latency, however many requests there were.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from foretaste.data.log_database import LogDatabase
 from foretaste.data.log_tables import TRAFFIC, bucket_ms
-from foretaste.data.schemas import HOUR, MODEL_VERSION, NUM_REQUESTS
+from foretaste.data.schemas import HOUR, MODEL_VERSION
 from foretaste.monitoring.windows import SECONDS_PER_HOUR, Window
 
 TrafficGroup = Literal["endpoint", "model_version", "variant", "hour"]
@@ -57,16 +57,37 @@ class Traffic:
 
 def traffic(database: LogDatabase, window: Window) -> Traffic:
     """All requests of a window."""
-    return _summary(_rows(database, window, ()), window.num_hours)
+    return traffic_groups(database, window, ())[0]
 
 
 def traffic_by(database: LogDatabase, window: Window, group: TrafficGroup) -> dict[str | int, Traffic]:
     """The requests of a window by a column; of `hour`, those that had any."""
-    parts: dict[str | int, list[sa.RowMapping]] = defaultdict(list)
-    for row in _rows(database, window, (group,)):
-        parts[row[group]].append(row)
-    hours = 1 if group == HOUR else window.num_hours
-    return {key: _summary(rows, hours) for key, rows in sorted(parts.items())}
+    return traffic_groups(database, window, (group,))[1][group]
+
+
+def traffic_groups(
+    database: LogDatabase, window: Window, groups: Sequence[TrafficGroup]
+) -> tuple[Traffic, dict[TrafficGroup, dict[str | int, Traffic]]]:
+    """All requests of a window, and the same by each of several columns; the counts are read once for all of them."""
+    whole = _Tally()
+    parts: dict[TrafficGroup, dict[str | int, _Tally]] = {group: defaultdict(_Tally) for group in groups}
+    with database.reading() as connection:
+        kinds = connection.execute(_kinds(window, groups)).all()
+        buckets = connection.execute(_buckets(window, groups)).all()
+    for row in kinds:
+        for tally in (whole, *(parts[group][key] for group, key in zip(groups, row, strict=False))):
+            tally.count(*row[len(groups) :])
+    for row in buckets:
+        bucket, count = row[len(groups) :]
+        for tally in (whole, *(parts[group][key] for group, key in zip(groups, row, strict=False))):
+            tally.buckets[bucket] += count
+    told: dict[TrafficGroup, dict[str | int, Traffic]] = {
+        group: {
+            key: tally.told(1 if group == HOUR else window.num_hours) for key, tally in sorted(parts[group].items())
+        }
+        for group in groups
+    }
+    return whole.told(window.num_hours), told
 
 
 def model_versions(database: LogDatabase, window: Window) -> list[str]:
@@ -82,50 +103,63 @@ def _inside(window: Window) -> sa.ColumnElement[bool]:
     return TRAFFIC.c.hour.between(window.first_hour, window.last_hour)
 
 
-def _rows(database: LogDatabase, window: Window, group: Sequence[str]) -> Sequence[sa.RowMapping]:
-    columns = [TRAFFIC.c[name] for name in group]
-    kind = [TRAFFIC.c.status, TRAFFIC.c.fallback_reason, TRAFFIC.c.user_known, TRAFFIC.c.latency_bucket]
-    total = sa.func.sum(TRAFFIC.c.num_requests).label(NUM_REQUESTS)
-    items = sa.func.sum(TRAFFIC.c.num_requests * TRAFFIC.c.num_items).label("items")
-    shows = sa.case((TRAFFIC.c.num_items > 0, 1), else_=0).label("shows")
-    query = sa.select(*columns, *kind, shows, total, items).where(_inside(window)).group_by(*columns, *kind, shows)
-    with database.reading() as connection:
-        return connection.execute(query).mappings().all()
+def _kinds(window: Window, groups: Sequence[str]) -> sa.Select[Any]:
+    """Group …, status, reason of a fallback, whether the user is known, whether items are shown, requests, items."""
+    shows = sa.case((TRAFFIC.c.num_items > 0, 1), else_=0)
+    key = [*(TRAFFIC.c[name] for name in groups), TRAFFIC.c.status, TRAFFIC.c.fallback_reason, TRAFFIC.c.user_known]
+    total = sa.func.sum(TRAFFIC.c.num_requests)
+    items = sa.func.sum(TRAFFIC.c.num_requests * TRAFFIC.c.num_items)
+    return sa.select(*key, shows, total, items).where(_inside(window)).group_by(*key, shows)
 
 
-def _summary(rows: Iterable[sa.RowMapping], num_hours: int) -> Traffic:
-    total = answered = items = errors = refused = showing = fallbacks = named = cold = 0
-    buckets: dict[int, int] = defaultdict(int)
-    reasons: dict[str, int] = defaultdict(int)
-    for row in rows:
-        count, status = int(row[NUM_REQUESTS]), int(row["status"])
-        total += count
-        refused += count * (status == _OVERLOAD)
-        errors += count * (status >= _SERVER_ERROR and status != _OVERLOAD)
+def _buckets(window: Window, groups: Sequence[str]) -> sa.Select[Any]:
+    """Group …, bucket of latency, answered requests in it."""
+    key = [*(TRAFFIC.c[name] for name in groups), TRAFFIC.c.latency_bucket]
+    is_answered = TRAFFIC.c.status < _ANSWERED
+    return sa.select(*key, sa.func.sum(TRAFFIC.c.num_requests)).where(_inside(window), is_answered).group_by(*key)
+
+
+class _Tally:
+    """Requests added up, kind by kind."""
+
+    def __init__(self) -> None:
+        self.total = self.answered = self.items = self.errors = self.refused = 0
+        self.showing = self.fallbacks = self.named = self.cold = 0
+        self.buckets: dict[int, int] = defaultdict(int)
+        self.reasons: dict[str, int] = defaultdict(int)
+
+    def count(self, status: int, reason: str, user_known: int, shows: int, count: int, items: int) -> None:
+        """Add the requests of a kind."""
+        self.total += count
+        self.refused += count * (status == _OVERLOAD)
+        self.errors += count * (status >= _SERVER_ERROR and status != _OVERLOAD)
         if status >= _ANSWERED:
-            continue
-        answered += count
-        items += int(row["items"])
-        buckets[int(row["latency_bucket"])] += count
-        showing += count * int(row["shows"])
-        if row["fallback_reason"]:
-            fallbacks += count
-            reasons[row["fallback_reason"]] += count
-        if row["user_known"] >= 0:
-            named += count
-            cold += count * (row["user_known"] == 0)
-    return Traffic(
-        num_requests=total,
-        requests_per_second=total / (num_hours * SECONDS_PER_HOUR),
-        num_answered=answered,
-        num_items=items,
-        error_share=_share(errors, total),
-        refused_share=_share(refused, total),
-        latency=Latency(*(_quantile_ms(buckets, at) for at in (0.5, 0.95, 0.99))) if answered else None,
-        fallback_share=_share(fallbacks, showing),
-        fallback_reasons=dict(sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))),
-        cold_share=cold / named if named else None,
-    )
+            return
+        self.answered += count
+        self.items += items
+        self.showing += count * shows
+        if reason:
+            self.fallbacks += count
+            self.reasons[reason] += count
+        if user_known >= 0:
+            self.named += count
+            self.cold += count * (user_known == 0)
+
+    def told(self, num_hours: int) -> Traffic:
+        """The figures of all that was counted, over so many hours."""
+        quantiles = (_quantile_ms(self.buckets, at) for at in (0.5, 0.95, 0.99))
+        return Traffic(
+            num_requests=self.total,
+            requests_per_second=self.total / (num_hours * SECONDS_PER_HOUR),
+            num_answered=self.answered,
+            num_items=self.items,
+            error_share=_share(self.errors, self.total),
+            refused_share=_share(self.refused, self.total),
+            latency=Latency(*quantiles) if self.answered else None,
+            fallback_share=_share(self.fallbacks, self.showing),
+            fallback_reasons=dict(sorted(self.reasons.items(), key=lambda pair: (-pair[1], pair[0]))),
+            cold_share=self.cold / self.named if self.named else None,
+        )
 
 
 def _share(part: int, whole: int) -> float:

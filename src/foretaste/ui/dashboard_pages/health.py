@@ -12,7 +12,7 @@ from foretaste.errors import ArtifactError
 from foretaste.monitoring.exposure import Exposure, ItemShare, exposure
 from foretaste.monitoring.kpis import GROUPS
 from foretaste.monitoring.thresholds import Alert, crossed
-from foretaste.monitoring.traffic import Traffic, traffic, traffic_by
+from foretaste.monitoring.traffic import Traffic, TrafficGroup, traffic_by, traffic_groups
 from foretaste.monitoring.windows import SECONDS_PER_HOUR
 from foretaste.ui.dashboard_pages import charts, wording
 from foretaste.ui.dashboard_pages.frame import View, nothing_here, open_log
@@ -28,7 +28,7 @@ class Health:
     alerts: tuple[Alert, ...]
     whole: Traffic
     by_hour: Mapping[int, Traffic]
-    groups: Mapping[str, Mapping[str | int, Traffic]]
+    groups: Mapping[TrafficGroup, Mapping[str | int, Traffic]]
 
 
 def page(view: View) -> None:
@@ -49,11 +49,12 @@ def page(view: View) -> None:
 def _read(view: View) -> Health:
     database = open_log(view)
     try:
+        whole, groups = traffic_groups(database, view.window, GROUPS)
         return Health(
-            alerts=tuple(crossed(database, view.window, view.settings.monitoring.thresholds)),
-            whole=traffic(database, view.window),
+            alerts=tuple(crossed(database, view.window, view.settings.monitoring.thresholds, whole)),
+            whole=whole,
             by_hour={int(hour): one for hour, one in traffic_by(database, view.window, "hour").items()},
-            groups={name: traffic_by(database, view.window, name) for name in GROUPS},
+            groups=groups,
         )
     finally:
         database.close()
@@ -123,7 +124,7 @@ def _over_time(view: View, by_hour: Mapping[int, Traffic]) -> None:
         st.altair_chart(charts.over_time(times, shares, "share of requests", ".1~%"))
 
 
-def _groups(groups: Mapping[str, Mapping[str | int, Traffic]]) -> None:
+def _groups(groups: Mapping[TrafficGroup, Mapping[str | int, Traffic]]) -> None:
     st.subheader("By part")
     for tab, (name, parts) in zip(st.tabs(list(_GROUP_TITLES.values())), groups.items(), strict=True):
         tab.dataframe(_table(_GROUP_TITLES[name], parts), hide_index=True)

@@ -131,3 +131,16 @@ def test_connections_that_the_server_cuts_are_opened_anew(config, open_logs, row
     logs.move_now()
     assert logs.status().database_problem is None
     assert len(rows_of(REQUESTS)) == 2
+
+
+@pytest.mark.parametrize("count", [1, 127, 128, 301])
+def test_batches_of_any_size_arrive_whole_and_in_order(open_logs, rows_of, a_request, count):
+    logs = open_logs()
+    appended = [a_request(recommendations=[f"m{number}"]) for number in range(count)]
+    for _ in range(2):
+        for row in appended:
+            logs.requests.append(row)
+        logs.move_now()
+    found = rows_of(REQUESTS)
+    assert [row["request_id"] for row in found] == [row.request_id for row in appended]
+    assert [row["recommendations"] for row in found] == [f'["m{number}"]' for number in range(count)]

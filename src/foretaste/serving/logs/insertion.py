@@ -4,7 +4,9 @@ import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -14,7 +16,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from foretaste.data.log_database import Erasures, LogDatabase
 from foretaste.data.log_tables import FEEDBACK as FEEDBACK_TABLE
-from foretaste.data.log_tables import FROM_REQUEST, REGISTRATIONS, REQUEST_KNOWN, REQUESTS, SEQ, latency_bucket
+from foretaste.data.log_tables import REGISTRATIONS, REQUEST_KNOWN, REQUESTS, SEQ, latency_bucket
 from foretaste.data.schemas import (
     ASKED,
     ATTRIBUTES,
@@ -33,6 +35,7 @@ from foretaste.data.schemas import (
     TIMESTAMP,
     USER_ID,
 )
+from foretaste.serving.logs.joining import join_requests
 from foretaste.serving.logs.journal import Line
 from foretaste.serving.logs.rows import FEEDBACK, REGISTRATION, REQUEST
 from foretaste.serving.logs.traffic import count_traffic
@@ -44,6 +47,9 @@ _FAULTS_OF_ROWS = (DataError, IntegrityError, TypeError, ValueError, OverflowErr
 """Errors that tell of a row, not of the database."""
 _RECENT_SECONDS = 3600
 """Feedback can reach the database before the request that it names, but hardly by more."""
+
+_MOST_ROWS_OF_A_STATEMENT = 128
+"""Powers of two below it follow for what is left, so that SQLite compiles few statements, each once."""
 
 _FILLED_IN_LATER = {SEQ, SLOT}
 
@@ -65,6 +71,11 @@ class Target:
         """Those that an insertion fills."""
         return tuple(column.name for column in self.table.c if column.name not in _FILLED_IN_LATER)
 
+    @cached_property
+    def values_of(self) -> Callable[[dict[str, Any]], Row]:
+        """The columns of a row that has them all."""
+        return itemgetter(*self.columns)
+
 
 TARGETS = {
     REQUEST: Target(REQUESTS, REQUEST_ID, (RECOMMENDATIONS, SCORES, PROPENSITIES, ASKED), TIMESTAMP),
@@ -79,7 +90,7 @@ class Inserter:
     def __init__(self, database: LogDatabase) -> None:
         self._database = database
         self._erasures = Erasures()
-        self._statements = {kind: _insertion(target, database) for kind, target in TARGETS.items()}
+        self._statements = {kind: _Insertion(target, database.is_sqlite) for kind, target in TARGETS.items()}
 
     def insert(self, lines: Sequence[Line], reject: Callable[[Line], None]) -> None:
         """Commit all rows, or none.
@@ -108,12 +119,12 @@ class Inserter:
             for kind, target in TARGETS.items():
                 kept = self._without_erased(rows[kind], target)
                 if kept:
-                    connection.exec_driver_sql(self._statements[kind], kept)
+                    self._statements[kind].run(connection, kept)
             if rows[REGISTRATION]:
                 user = TARGETS[REGISTRATION].columns.index(USER_ID)
                 _drop_superseded(connection, {row[user] for row in rows[REGISTRATION]})
             if oldest := [_oldest(rows[kind], TARGETS[kind]) for kind in (REQUEST, FEEDBACK) if rows[kind]]:
-                _join_requests(connection, since=min(*oldest, time.time() - _RECENT_SECONDS))
+                join_requests(connection, since=min(*oldest, time.time() - _RECENT_SECONDS))
             if rows[REQUEST]:
                 count_traffic(connection)
 
@@ -124,19 +135,47 @@ class Inserter:
         return [row for row in rows if not self._erasures.covers(row[user], row[time_])]
 
 
-def _insertion(target: Target, database: LogDatabase) -> str:
-    """SQL that inserts a row given as a tuple, as the driver takes it.
+class _Insertion:
+    """Puts rows given as tuples into a table, and leaves out those it has.
 
     The driver is called with tuples: by way of SQLAlchemy's parameters a row takes twice the time.
     """
-    insert = sqlite.insert if database.is_sqlite else postgresql.insert
-    statement = insert(target.table).values({name: sa.bindparam(name) for name in target.columns})
-    dialect: Any = sqlite.dialect if database.is_sqlite else postgresql.dialect
-    compiled = statement.on_conflict_do_nothing(index_elements=[target.unique]).compile(
-        dialect=dialect(paramstyle="qmark" if database.is_sqlite else "format")
-    )
-    assert tuple(compiled.positiontup or ()) == target.columns
-    return str(compiled)
+
+    def __init__(self, target: Target, is_sqlite: bool) -> None:
+        self._is_sqlite = is_sqlite
+        insert, dialect = (sqlite.insert, sqlite.dialect) if is_sqlite else (postgresql.insert, postgresql.dialect)
+        statement = insert(target.table).values({name: sa.bindparam(name) for name in target.columns})
+        written: Any = dialect
+        compiled = statement.on_conflict_do_nothing(index_elements=[target.unique]).compile(
+            dialect=written(paramstyle="qmark" if is_sqlite else "format")
+        )
+        assert tuple(compiled.positiontup or ()) == target.columns
+        self._one = str(compiled)
+        self._several = partial(_with_more_rows, self._one, len(target.columns))
+
+    def run(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
+        """Insert all of them.
+
+        SQLite takes many rows in one statement: its driver lets go of the interpreter for every statement that it runs,
+        and a hand-over to the thread that answers requests and back costs more than the row.
+        """
+        if not self._is_sqlite:
+            connection.exec_driver_sql(self._one, list(rows))
+            return
+        start, size = 0, _MOST_ROWS_OF_A_STATEMENT
+        while start < len(rows):
+            while size > len(rows) - start:
+                size //= 2
+            values = tuple(chain.from_iterable(rows[start : start + size]))
+            connection.exec_driver_sql(self._several(size), values)
+            start += size
+
+
+def _with_more_rows(statement: str, num_columns: int, num_rows: int) -> str:
+    """SQL that inserts so many rows, from that which inserts one."""
+    one = f"({', '.join('?' * num_columns)})"
+    assert statement.count(one) == 1
+    return statement.replace(one, ", ".join([one] * num_rows))
 
 
 def _row(body: bytes, target: Target) -> Row:
@@ -150,7 +189,10 @@ def _row(body: bytes, target: Target) -> Row:
         row[name] = None if value is None else orjson.dumps(value).decode()
     if target.table is FEEDBACK_TABLE:
         row[REQUEST_KNOWN] = None if row.get(REQUEST_ID) is None else False
-    return tuple([row.get(name) for name in target.columns])
+    try:
+        return target.values_of(row)
+    except KeyError:  # a column that the service which wrote the row did not have
+        return tuple([row.get(name) for name in target.columns])
 
 
 def _drop_superseded(connection: sa.Connection, user_ids: Collection[str]) -> None:
@@ -171,33 +213,3 @@ def _oldest(rows: Sequence[Row], target: Target) -> float:
     """When the first of the rows was acknowledged, which is long ago after the database was away."""
     place = target.columns.index(target.acknowledged_at)
     return min(float(row[place]) for row in rows)
-
-
-def _join_requests(connection: sa.Connection, since: float) -> None:
-    """Write to feedback since then whose request has come by now which model and slot showed the item."""
-    of_feedback, of_request = FEEDBACK_TABLE.c, REQUESTS.c
-    if connection.dialect.name == "sqlite":
-        shown = sa.func.json_each(of_request.recommendations).table_valued("value", "key")
-        slot: sa.ColumnElement[int] = shown.c.key
-    else:
-        items = sa.cast(of_request.recommendations, postgresql.JSON)
-        shown = sa.func.json_array_elements_text(items).table_valued("value", with_ordinality="place").render_derived()
-        slot = sa.cast(shown.c.place - 1, sa.Integer)
-    first_slot = (
-        sa.select(slot)
-        .select_from(shown)
-        .where(shown.c.value == of_feedback.item_id)
-        .order_by(slot)
-        .limit(1)
-        .correlate(REQUESTS, FEEDBACK_TABLE)
-        .scalar_subquery()
-    )
-    connection.execute(
-        sa.update(FEEDBACK_TABLE)
-        .values({REQUEST_KNOWN: True, SLOT: first_slot, **{name: of_request[name] for name in FROM_REQUEST}})
-        .where(
-            of_feedback.request_known.is_(False),
-            of_feedback.received_at >= since,
-            of_request.request_id == of_feedback.request_id,
-        )
-    )

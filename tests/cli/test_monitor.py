@@ -1,4 +1,5 @@
 import json
+import sqlite3
 import time
 
 import pytest
@@ -70,3 +71,20 @@ def test_a_bundle_is_judged_by_a_log_or_refused(foretaste, store, log_url):
     arguments = ["monitor", "replay", "--store", store.root, "--log", log_url]
     with_chances = foretaste(*arguments, "--json")
     assert "no answer of /recommend to judge by" in str(with_chances.exception)
+
+
+def test_drift_is_told_and_exits_with_1(foretaste, store, log_url):
+    arguments = ["monitor", "drift", "--store", store.root, "--log", log_url]
+    quiet = foretaste(*arguments, "--json")
+    assert quiet.exit_code == 0
+    assert json.loads(quiet.stdout)["since"] == {}
+    options = ["--set", "drift.min_rows=2", "--set", "drift.new_user_share=0", "--set", "drift.psi=9"]
+    result = foretaste("monitor", "drift", "--store", store.root, "--log", log_url, *options)
+    assert result.exit_code == 0  # u1 was in the training
+    assert "0.0% of 10 (at most 0%)" in result.output
+    with sqlite3.connect(log_url.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE requests SET user_id = 'stranger'")
+    fired = foretaste("monitor", "drift", "--store", store.root, "--log", log_url, *options)
+    assert fired.exit_code == 1
+    assert "100.0% of 10 (at most 0%)" in fired.output
+    assert "more new users than allowed, since 20" in fired.output

@@ -1,4 +1,4 @@
-"""`monitor kpis|replay`: how the service does, and how another model would do, for people and for schedulers."""
+"""`monitor kpis|replay|drift`: how the service does, how another model would do, and what moved since the training."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from foretaste.monitoring.off_policy import OffPolicyEstimate
     from foretaste.monitoring.settings import MonitoringConfig
     from foretaste.monitoring.thresholds import Alert
+    from foretaste.pipelines.drift import Drift
     from foretaste.pipelines.replay import Replay
 
 ConfigOption = Annotated[
@@ -55,6 +56,9 @@ def register(app: typer.Typer) -> None:
             "foretaste monitor replay --serving configs/serving.yaml --json",
         )
     )(replay)
+    group.command(
+        epilog=example("foretaste monitor drift --window 7d", "foretaste monitor drift --bundle production --json")
+    )(drift)
     app.add_typer(group)
 
 
@@ -98,19 +102,72 @@ def replay(
     from foretaste.artifacts.store import BundleStore
     from foretaste.config import load_config
     from foretaste.monitoring.windows import Window
-    from foretaste.pipelines.replay import replay as replay_pipeline
-    from foretaste.serving.engine import Engine
+    from foretaste.pipelines.replay import replay_bundle
     from foretaste.serving.settings import ServingConfig
 
     slate = load_config(serving, ServingConfig).slate if serving else None
-    engine = Engine(BundleStore(store).open(bundle), slate=slate)
-    found = replay_pipeline(database, engine, Window.latest(settings.window), settings.replay, num_slots=slots)
+    bundles = BundleStore(store)
+    bundle_id = bundles.folder(bundle).name
+    found = replay_bundle(
+        database,
+        bundles,
+        bundle_id,
+        Window.latest(settings.window),
+        settings.replay,
+        slate=slate,
+        num_slots=slots,
+    )
     if as_json:
-        print_json({"bundle_id": engine.model_version, **asdict(found)})
+        print_json({"bundle_id": bundle_id, **asdict(found)})
     else:
-        _print_replay(console(as_json), engine.model_version, found)
+        _print_replay(console(as_json), bundle_id, found)
     if not found.estimates:
         raise typer.Exit(CROSSED)
+
+
+def drift(
+    bundle: Annotated[str, typer.Option(help="Bundle that serves: its id, or production.")] = "production",
+    store: StoreOption = DEFAULT_STORE,
+    config: ConfigOption = None,
+    log: LogOption = None,
+    window: WindowOption = None,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What came in and went out against what the model was trained on; what moved, and since when."""
+    settings, database = open_log(config, log, window, overrides)
+    from foretaste.artifacts.store import BundleStore
+    from foretaste.monitoring.windows import Window
+    from foretaste.pipelines.drift import drift_of_bundle
+
+    found = drift_of_bundle(database, BundleStore(store), bundle, Window.latest(settings.window), settings.drift)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        _print_drift(console(as_json), found)
+    if found.since:
+        raise typer.Exit(CROSSED)
+
+
+def _print_drift(out: "Console", found: "Drift") -> None:
+    from rich.table import Table
+
+    out.print(f"[bold]{'against':<10}[/bold]{found.bundle_id}, by {found.num_requests:,} answers", soft_wrap=True)
+    for share in found.shares:
+        told = f"{share.share:.1%} of {share.num_rows:,} (at most {share.limit:.0%})"
+        out.print(f"[bold]{'new ' + share.of:<10}[/bold]{told}", soft_wrap=True)
+    if found.features:
+        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+        for heading in ("feature", "PSI", "p", "then", "now"):
+            table.add_column(heading, justify="left" if heading == "feature" else "right", no_wrap=True)
+        for one in found.features:
+            rows = f"{one.reference_rows:,}", f"{one.current_rows:,}"
+            table.add_row(one.feature, f"{one.psi:.3f}", f"{one.p:.2g}", *rows)
+        out.print()
+        out.print(table)
+    for name, day in found.since.items():
+        what = f"more new {name} than allowed" if name in ("users", "items") else f"{name} drifted"
+        out.print(f"[bold red]{'alert':<10}[/bold red]{what}, since {day}", soft_wrap=True)
 
 
 def _print_replay(out: "Console", bundle_id: str, found: "Replay") -> None:

@@ -30,6 +30,10 @@ class DriftConfig(Settings):
     """Categories that are told apart: the most common of both sides together. All others are one."""
     min_rows: int = Field(default=100, ge=2)
     """Rows that each side needs; with fewer nothing is said."""
+    new_user_share: float = Field(default=0.5, ge=0, le=1)
+    """Requests that name a user who was not in the training, over those that name any; at most."""
+    new_item_share: float = Field(default=0.2, ge=0, le=1)
+    """Clicks on items that were not in the training; at most."""
 
 
 @dataclass(frozen=True)

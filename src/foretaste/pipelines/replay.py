@@ -8,6 +8,7 @@ import numpy as np
 import sqlalchemy as sa
 from scipy import sparse
 
+from foretaste.artifacts.store import BundleStore
 from foretaste.data.log_database import LogDatabase
 from foretaste.data.log_tables import FEEDBACK, REQUESTS
 from foretaste.errors import EstimationError
@@ -24,6 +25,7 @@ from foretaste.monitoring.off_policy import (
 )
 from foretaste.monitoring.windows import Window
 from foretaste.serving.engine import Engine, RecommendRequest
+from foretaste.serving.slate_settings import SlateConfig
 
 _MOST_REQUESTS = 20_000
 """Requests that are asked again: all of a window, or as many spread evenly over it."""
@@ -88,6 +90,25 @@ def replay(
             refused[estimator] = str(error)
     hits = np.bincount(rows.cluster_N, weights=rows.reward_N) > 0
     return Replay(len(requests), num_slots, on_policy_value(rows), float(hits.mean()), estimates, refused)
+
+
+def replay_bundle(
+    database: LogDatabase,
+    store: BundleStore,
+    bundle_id: str,
+    window: Window,
+    config: OffPolicyConfig | None = None,
+    *,
+    slate: SlateConfig | None = None,
+    num_slots: int = 3,
+) -> Replay:
+    """`replay` of a bundle of a store, with the slate that it would serve by; greedy without.
+
+    Raises:
+        ArtifactError: there is no such bundle, or it is damaged; also as `replay`.
+        EstimationError: as `replay`.
+    """
+    return replay(database, Engine(store.open(bundle_id), slate=slate), window, config, num_slots=num_slots)
 
 
 def _requests(database: LogDatabase, window: Window) -> list[sa.RowMapping]:

@@ -18,6 +18,7 @@ from foretaste.artifacts.manifest import MetricJson, library_versions
 from foretaste.artifacts.store import BundleStore
 from foretaste.config import ExperimentConfig
 from foretaste.data.interactions import Dataset
+from foretaste.data.prepare import Audit
 from foretaste.data.splits import summarise
 from foretaste.errors import ConfigError
 from foretaste.evaluation.diagnostics import Diagnosis, Examination
@@ -86,6 +87,7 @@ class RunResult:
             "select_by": self.evaluation.select_by,
             "protocol": comparable_protocol(self.evaluation),
             "test_fingerprint": self.divided.split.test.fingerprint,
+            "data": _audit_json(self.divided.prepared.audit),
             "split": {"method": self.divided.split.method, **{name: asdict(part) for name, part in parts.items()}},
             "models": [_model_json(one) for one in self.judged],
             "warnings": [asdict(warning) for warning in self.warnings],
@@ -255,6 +257,18 @@ def slices_json(evaluation: Evaluation) -> dict[str, Any]:
             "means": {metric: one.mean(metric) for metric in one.values},
         }
         for name, one in evaluation.slices.items()
+    }
+
+
+def _audit_json(audit: Audit) -> dict[str, Any]:
+    """Where every row went."""
+    return {
+        "rows_read": audit.rows_read,
+        "rows_kept": audit.rows_kept,
+        "users": audit.num_users,
+        "items": audit.num_items,
+        "dropped": [{"reason": note.reason, "count": note.count} for note in audit.dropped],
+        "remarks": [{"reason": note.reason, "count": note.count} for note in audit.remarks],
     }
 
 

@@ -9,13 +9,18 @@ from functools import partial
 
 import streamlit as st
 
-from foretaste.ui.dashboard_pages import health
+from foretaste.ui.dashboard_pages import drift, experiment, health, outcome, replay, trainings
 from foretaste.ui.dashboard_pages.frame import View, choose_view, draw
 from foretaste.ui.dashboard_settings import DashboardSettings
 
 # Path → title, icon, and what draws it; the first is shown first. No string here: Streamlit would write it out.
 PAGES: dict[str, tuple[str, str, Callable[[View], None]]] = {
     "health": ("Health and traffic", ":material/monitor_heart:", health.page),
+    "outcome": ("Outcome", ":material/ads_click:", outcome.page),
+    "experiment": ("Experiment", ":material/science:", experiment.page),
+    "replay": ("Replay", ":material/history:", replay.page),
+    "drift": ("Drift", ":material/compare_arrows:", drift.page),
+    "trainings": ("Data and trainings", ":material/model_training:", trainings.page),
 }
 
 

@@ -11,7 +11,7 @@ ACCENT = "#0f766e"
 _SERIES = ("#0f766e", "#0b62c4", "#b3500b", "#8b3fb8")
 _HEIGHT = 220
 _ROW_HEIGHT = 26
-_AXIS_HEIGHT = 55
+_AXIS_HEIGHT = 75
 _LABEL_WIDTH = 130
 
 

@@ -1,6 +1,7 @@
 """What stands around every page: the choice of the window, the title, and what is said when something fails."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,6 +13,9 @@ from foretaste.errors import ForetasteError
 from foretaste.monitoring.kpis import require_log
 from foretaste.monitoring.windows import Window
 from foretaste.ui.dashboard_settings import DashboardSettings
+
+TTL_SECONDS = 60
+"""How long figures are kept."""
 
 _LENGTHS = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "4w": "Last 4 weeks"}
 
@@ -62,16 +66,20 @@ def database_of(view: View) -> LogDatabase:
     return LogDatabase(view.settings.monitoring.log)
 
 
-def open_log(view: View) -> LogDatabase:
-    """The log's database.
+@contextmanager
+def open_log(view: View) -> Iterator[LogDatabase]:
+    """The log's database; closed in the end.
 
     Raises:
         ArtifactError: there is no log.
         sqlalchemy.exc.DBAPIError: the database does not answer.
     """
     database = database_of(view)
-    require_log(database)
-    return database
+    try:
+        require_log(database)
+        yield database
+    finally:
+        database.close()
 
 
 def nothing_here(what: str) -> None:

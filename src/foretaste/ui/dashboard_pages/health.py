@@ -15,9 +15,8 @@ from foretaste.monitoring.thresholds import Alert, crossed
 from foretaste.monitoring.traffic import Traffic, TrafficGroup, traffic_by, traffic_groups
 from foretaste.monitoring.windows import SECONDS_PER_HOUR
 from foretaste.ui.dashboard_pages import charts, wording
-from foretaste.ui.dashboard_pages.frame import View, nothing_here, open_log
+from foretaste.ui.dashboard_pages.frame import TTL_SECONDS, View, nothing_here, open_log
 
-_TTL_SECONDS = 60
 _GROUP_TITLES = {"endpoint": "Endpoint", "model_version": "Model version", "variant": "Variant"}
 
 
@@ -45,10 +44,9 @@ def page(view: View) -> None:
     _shown(view)
 
 
-@st.cache_data(ttl=_TTL_SECONDS, show_spinner="Reading the log …")
+@st.cache_data(ttl=TTL_SECONDS, show_spinner="Reading the log …")
 def _read(view: View) -> Health:
-    database = open_log(view)
-    try:
+    with open_log(view) as database:
         whole, groups = traffic_groups(database, view.window, GROUPS)
         return Health(
             alerts=tuple(crossed(database, view.window, view.settings.monitoring.thresholds, whole)),
@@ -56,11 +54,9 @@ def _read(view: View) -> Health:
             by_hour={int(hour): one for hour, one in traffic_by(database, view.window, "hour").items()},
             groups=groups,
         )
-    finally:
-        database.close()
 
 
-@st.cache_data(ttl=_TTL_SECONDS, show_spinner="Counting what was shown …")
+@st.cache_data(ttl=TTL_SECONDS, show_spinner="Counting what was shown …")
 def _read_exposure(view: View) -> tuple[Exposure, dict[str, str]]:
     """What was shown, and the titles of the items that are named."""
     catalogue_size, titles = None, {}
@@ -69,11 +65,8 @@ def _read_exposure(view: View) -> tuple[Exposure, dict[str, str]]:
         catalogue_size = len(titles)
     except ArtifactError:
         pass  # ids do as well where no bundle is live
-    database = open_log(view)
-    try:
+    with open_log(view) as database:
         found = exposure(database, view.window, catalogue_size=catalogue_size)
-    finally:
-        database.close()
     named = {one.item_id for one in (*found.top_shown, *found.top_clicked)}
     return found, {item_id: titles[item_id] for item_id in named & titles.keys()}
 

@@ -30,6 +30,11 @@ def share(value: float | None, digits: int = 1) -> str:
     return NONE if value is None else f"{value:.{digits}%}"
 
 
+def mean(estimate: Estimate | None) -> str:
+    """A share without its interval."""
+    return share(estimate.mean if estimate else None, digits=2)
+
+
 def rate(estimate: Estimate | None) -> str:
     """A share with its interval."""
     return NONE if estimate is None else f"{estimate.mean:.2%} ({estimate.low:.2%} to {estimate.high:.2%})"

@@ -1,0 +1,101 @@
+"""Which models were trained, which went live and why, and how good the data of the last training was."""
+
+from typing import Any
+
+import streamlit as st
+
+from foretaste.artifacts.store import BundleStore, Listing
+from foretaste.errors import ForetasteError
+from foretaste.pipelines.run_record import RunRecord, find_runs
+from foretaste.ui.dashboard_pages.frame import TTL_SECONDS, View
+
+
+def page(view: View) -> None:
+    """Draw it."""
+    store = BundleStore(view.settings.store)
+    _ingestion(view)
+    st.subheader("What went live, and why")
+    moves = [
+        {
+            "When (UTC)": move.timestamp[:16].replace("T", " "),
+            "What": "rolled back" if move.action == "rollback" else "promoted",
+            "To": move.after,
+            "From": move.before or "–",
+            "Reason": move.reason or "none given",
+        }
+        for move in reversed(store.history())
+    ]
+    if moves:
+        st.dataframe(moves, hide_index=True)
+    else:
+        st.caption(f"Nothing went live yet in {view.settings.store}.")
+    st.subheader("Trainings")
+    trainings = [_training(one) for one in reversed(store.list())]
+    if trainings:
+        st.dataframe(trainings, hide_index=True)
+    else:
+        st.info("No model yet: train one with `foretaste run CONFIG`.", icon=":material/model_training:")
+
+
+@st.cache_data(ttl=TTL_SECONDS)
+def _last_result(view: View) -> dict[str, Any] | None:
+    """What the last run told of itself; None where there is none to read."""
+    try:
+        (run,) = find_runs(["latest"], view.settings.runs)
+    except ForetasteError:
+        return None
+    assert isinstance(run, RunRecord)
+    return run.result
+
+
+def _ingestion(view: View) -> None:
+    st.subheader("Data of the last training")
+    result = _last_result(view)
+    if result is None:
+        st.caption(f"No run in {view.settings.runs}.")
+        return
+    st.caption(f"Run {result['run_id']}")
+    if audit := result.get("data"):
+        lost = audit["rows_read"] - audit["rows_kept"]
+        with st.container(horizontal=True):
+            for label, value, meaning in (
+                ("Events read", f"{audit['rows_read']:,}", "That reached the preparation or were rejected."),
+                ("Kept", f"{audit['rows_kept']:,}", f"{lost:,} were dropped; the reasons are below."),
+                ("Users", f"{audit['users']:,}", "With an event that was kept."),
+                ("Items", f"{audit['items']:,}", "With an event that was kept."),
+            ):
+                st.metric(label, value, help=meaning, border=True, width=150)
+        notes = [("dropped", note) for note in audit["dropped"]] + [("told", note) for note in audit["remarks"]]
+        if notes:
+            st.dataframe(
+                [
+                    {
+                        "Why": note["reason"],
+                        "Events": f"{note['count']:,}",
+                        "Dropped": "yes" if kind == "dropped" else "no",
+                    }
+                    for kind, note in notes
+                ],
+                hide_index=True,
+            )
+    for warning in result.get("warnings", []):
+        st.warning(str(warning.get("message", warning)), icon=":material/warning:")
+
+
+def _training(one: Listing) -> dict[str, str]:
+    if one.manifest is None:
+        return {"Model": one.bundle_id, "Trained (UTC)": "–", "State": "damaged: its manifest cannot be read"}
+    manifest = one.manifest
+    metric = next((name for name in ("ndcg@10", *manifest.metrics) if name in manifest.metrics), None)
+    figures = manifest.metrics[metric] if metric else {}
+    window = manifest.training_window
+    return {
+        "Model": one.bundle_id,
+        "Trained (UTC)": manifest.created_at[:16].replace("T", " "),
+        "State": "live" if one.is_production else "",
+        "On test": f"{metric} {figures['mean']:.4f}" if metric and isinstance(figures["mean"], float) else "not judged",
+        "Users": f"{manifest.num_users:,}",
+        "Items": f"{manifest.num_items:,}",
+        "Events": f"{manifest.num_interactions:,}",
+        "Until": window.last[:10] if window else "–",
+    }

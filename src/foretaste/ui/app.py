@@ -8,13 +8,10 @@ import streamlit as st
 
 from foretaste.ui import notices
 from foretaste.ui.client import ApiClient, Json
-from foretaste.ui.failures import ApiError, Failure
-from foretaste.ui.light import light, probe
+from foretaste.ui.page import draw
 from foretaste.ui.settings import UiSettings, api_key
 from foretaste.ui.views import about as about_page
 from foretaste.ui.views import compare, for_you, more_like_this, new_here, popular
-
-_CARD = "model_card"
 
 
 def main() -> None:
@@ -27,7 +24,7 @@ def main() -> None:
 
     def page(title: str, show: Callable[[Json], None], icon: str, default: bool = False) -> st.Page:
         def run() -> None:
-            _guarded(client, title, show)
+            draw(client, title, show)
 
         path = title.lower().replace("?", "").replace(" ", "-")
         return st.Page(run, title=title, icon=f":material/{icon}:", url_path=path, default=default)
@@ -49,31 +46,6 @@ def main() -> None:
     )
     notices.say_now()
     chosen.run()
-
-
-def _guarded(client: ApiClient, title: str, show: Callable[[Json], None]) -> None:
-    """Draw a page, or what keeps it from being drawn."""
-    with st.spinner("Asking the service …"):
-        health = probe(client)
-    with st.sidebar:
-        light(client, was_up=not isinstance(health, Failure))
-    if isinstance(health, Failure):
-        st.title(title)
-        notices.failure(health)
-        return
-    try:
-        show(_card(client, str(health["model_version"])))
-    except ApiError as error:
-        notices.failure(error.failure)
-
-
-def _card(client: ApiClient, model_version: str) -> Json:
-    """The model card, asked for again when another model answers."""
-    kept: tuple[str, Json] | None = st.session_state.get(_CARD)
-    if kept is None or kept[0] != model_version:
-        kept = (model_version, client.about())
-        st.session_state[_CARD] = kept
-    return kept[1]
 
 
 @st.cache_resource

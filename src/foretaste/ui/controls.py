@@ -1,7 +1,7 @@
 """What people set above a list: how many, and any filter that the catalogue allows."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -10,11 +10,18 @@ from foretaste.ui.text import capital, markdown
 _FIRST = ("genres", "categories", "year")
 _NOT_ASKED = ("popularity", "title")
 _SIZES = (5, 10, 20, 50)
+NARROW = 200
+"""Width of a field that stands alone, in pixels."""
 
 
-def how_many(page: str) -> int:
-    """k, as chosen."""
-    return int(st.selectbox("How many", _SIZES, index=1, key=f"{page}_k"))
+def how_many(page: str, width: int | Literal["stretch"] = "stretch") -> int:
+    """k, as chosen.
+
+    Args:
+        page: beginning of the keys in the session.
+        width: of the field, in pixels.
+    """
+    return int(st.selectbox("How many", _SIZES, index=1, key=f"{page}_k", width=width))
 
 
 def filters(page: str, choices: Mapping[str, Mapping[str, Any]], only: Collection[str] | None = None) -> dict[str, Any]:

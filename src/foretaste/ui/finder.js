@@ -60,7 +60,8 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
       rows.unshift(row);
     }
     list.replaceChildren(...rows);
-    highlight(isCurrent && data.query && data.options.length ? 0 : -1);
+    list.setAttribute("aria-busy", String(!isCurrent));
+    highlight(isCurrent && data.query && !data.free && rows.length ? 0 : -1);
   };
 
   input.oninput = () => {
@@ -79,11 +80,12 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
       event.preventDefault();
       if (!state.open) open(true);
       const step = event.key === "ArrowDown" ? 1 : -1;
-      if (count) highlight((state.highlighted + step + count) % count);
+      if (count) highlight((Math.max(state.highlighted, step > 0 ? -1 : 0) + step + count) % count);
     } else if (event.key === "Enter") {
       const typed = input.value.trim();
-      if (data.free && typed && !(isCurrent && state.highlighted > 0)) pick(typed);
-      else if (isCurrent && data.options[state.highlighted]) pick(data.options[state.highlighted].id);
+      const chosen = isCurrent ? data.options[state.highlighted] : undefined;
+      if (chosen) pick(chosen.id);
+      else if (data.free && typed) pick(typed);
     } else if (event.key === "Escape") {
       open(false);
     }

@@ -20,8 +20,11 @@ def draw(client: ApiClient, title: str, show: Callable[[Json], None]) -> None:
         title: of the page, where it cannot say its own.
         show: draws the page from the model card.
     """
-    with st.spinner("Asking the service …"):
-        health = probe(client)
+    waiting = st.empty()  # always there, so that what follows keeps its place
+    if _CARD not in st.session_state:
+        waiting.html('<p class="ft-meta" role="status">Asking the service …</p>')
+    health = probe(client)
+    waiting.empty()
     with st.sidebar:
         light(client, was_up=not isinstance(health, Failure))
     if isinstance(health, Failure):

@@ -15,6 +15,7 @@ USER = "user_id"
 _RATED = "rated"
 _PROBLEM = "problem"
 _KEPT = "kept_reasons"
+_DRAWN = "list_drawn"
 _MET_SHOWN = 5
 
 
@@ -44,14 +45,15 @@ def show(client: ApiClient, about: Json) -> None:
     st.html(_liked_last(met))
     asked = _asked(about)
     waiting = st.empty()
-    if not st.session_state.get("has_list"):
+    if _DRAWN not in st.session_state:
         with waiting:
             cards.skeleton(asked["k"])
     answer = client.recommend(user_id=user_id, **asked)
+    why = _reasons(client, user_id, answer, met)
     waiting.empty()
-    st.session_state["has_list"] = True
+    st.session_state[_DRAWN] = True
     _tell_problem()
-    _show_list(client, about, user_id, answer, met)
+    _show_list(client, str(about["item_noun"]), user_id, answer, why)
 
 
 def _asked(about: Json) -> dict[str, Any]:
@@ -72,29 +74,27 @@ def _liked_last(met: Json) -> str:
     return f'<p class="ft-meta" id="ft-liked">{markup(text)}</p>'
 
 
-def _show_list(client: ApiClient, about: Json, user_id: str, answer: Json, met: Json) -> None:
+def _reasons(client: ApiClient, user_id: str, answer: Json, met: Json) -> dict[str, str] | None:
+    """The line of each item; None where popularity answered, which rests on nobody's history."""
+    if answer["is_fallback"]:
+        return None
+    liked = tuple(card["item_id"] for card in met["recent"])
+    depends_on = (answer["model_version"], answer["variant"], liked, st.session_state.get(_RATED, 0))
+    kept = st.session_state.setdefault(_KEPT, {})
+    return reasons.because(client, kept, depends_on, [item["item_id"] for item in answer["recommendations"]], user_id)
+
+
+def _show_list(client: ApiClient, noun: str, user_id: str, answer: Json, why: dict[str, str] | None) -> None:
     items = answer["recommendations"]
-    noun = str(about["item_noun"])
     if not items:
         notices.empty(f"No {noun} is left after the filters.", "Take a filter back, or widen the years.")
         return
-    why = None
-    if answer["is_fallback"]:
+    if why is None:
         st.info(
             f"Nothing is known of this user yet, so the most popular {markdown(plural(noun))} are shown. "
             "Rate one, and the list becomes theirs.",
             icon=":material/info:",
         )
-    else:
-        with st.spinner("Asking why …") if not st.session_state.get(_KEPT) else st.container():
-            liked = tuple(card["item_id"] for card in met["recent"])
-            why = reasons.because(
-                client,
-                st.session_state.setdefault(_KEPT, {}),
-                (answer["model_version"], answer["variant"], liked, st.session_state.get(_RATED, 0)),
-                [item["item_id"] for item in items],
-                user_id,
-            )
     rate = partial(_rate, client, user_id, answer["request_id"])
     cards.show(items, "for_you", cards.Thumbs(partial(rate, "click"), partial(rate, "skip")), why)
 

@@ -23,7 +23,7 @@ def show(client: ApiClient, about: Json) -> None:
     if item_id is None:
         notices.empty(f"No {noun} is chosen.", "Type part of a title above and choose one.")
         return
-    k = controls.how_many("similar")
+    k = controls.how_many("similar", controls.NARROW)
     answer = client.similar(item_id, k, controls.filters("similar", about["filters"]))
     st.subheader(f"{markdown(plural(noun).capitalize())} like {markdown(answer['title'])}", anchor=False)
     if not answer["similar_items"]:

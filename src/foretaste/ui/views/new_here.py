@@ -38,7 +38,7 @@ def show(client: ApiClient, about: Json, open_user: Callable[[str], None]) -> No
         return
     _show_picks(picks)
     passed: list[str] = st.session_state.setdefault(_PASSED, [])
-    k = controls.how_many("new")
+    k = controls.how_many("new", controls.NARROW)
     filters = controls.filters("new", about["filters"])
     answer = client.recommend(k=k, seeds=list(picks), exclude=[*picks, *passed], filters=filters)
     items = answer["recommendations"]

@@ -18,7 +18,7 @@ def show(client: ApiClient, about: Json) -> None:
     window = about.get("training_window") or {}
     until = f", {str(window['first'])[:10]} to {str(window['last'])[:10]}" if window else ""
     st.caption(f"{markdown(plural(noun).capitalize())} with the most events in the training data{markdown(until)}")
-    k = controls.how_many("popular")
+    k = controls.how_many("popular", controls.NARROW)
     answer = client.popular(k, controls.filters("popular", about["filters"], only=("genres", "year")))
     if not answer["recommendations"]:
         notices.empty(f"No {noun} is left after the filters.", "Choose other genres, or widen the years.")

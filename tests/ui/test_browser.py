@@ -113,7 +113,10 @@ class Visitor:
 
     def __init__(self, browser, app, width):
         self.app = app
-        self.page = browser.new_page(viewport={"width": width, "height": 900})
+        self.is_phone = width < 768
+        self.page = browser.new_page(
+            viewport={"width": width, "height": 900}, has_touch=self.is_phone, is_mobile=self.is_phone
+        )
         self.page.set_default_timeout(20 * SECONDS)
         self.beyond = []
         """Requests to anywhere but the app."""
@@ -129,9 +132,15 @@ class Visitor:
 
     def go(self, path):
         """By the navigation, which keeps the session."""
-        if not self.page.get_by_role("link", name=PAGES[path], exact=True).is_visible():
-            self.page.get_by_test_id("stExpandSidebarButton").click()
-        self.page.get_by_role("link", name=PAGES[path], exact=True).click()
+        expand = self.page.get_by_test_id("stExpandSidebarButton")
+        if expand.is_visible():
+            expand.click()
+        link = self.page.get_by_role("link", name=PAGES[path], exact=True)
+        if self.is_phone:
+            link.tap()
+            self.page.locator('#stSidebar[data-collapsed="true"]').wait_for(state="attached")
+        else:
+            link.click()
         self.page.get_by_role("heading", level=1, name=PAGES[path], exact=True).wait_for()
         self.settle()
 
@@ -314,16 +323,14 @@ class Failing:
 @pytest.mark.parametrize("width", [1280, 400])
 def test_each_page_says_what_happened_and_what_to_do(browser, tmp_path, width):
     failing = Failing()
-    app = Started(
-        "ui", "--api", failing.url, "--headless", "--timeout", "0.4", folder=tmp_path, ready="/_stcore/health"
-    )
+    app = Started("ui", "--api", failing.url, "--headless", "--timeout", "2", folder=tmp_path, ready="/_stcore/health")
     try:
         visitor = Visitor(browser, app, width)
         for status, sleep_seconds, happened, to_do in (
             (401, 0.0, "The service wants a valid API key.", "FORETASTE_API_KEY"),
             (422, 0.0, "The service cannot meet this request.", "Change what is asked for"),
             (503, 0.0, "The service is too busy or about to stop.", "Wait a few seconds"),
-            (200, 1.0, "The service takes too long.", "--timeout"),
+            (200, 6.0, "The service takes too long.", "--timeout"),
             (None, 0.0, "The service cannot be reached.", "foretaste serve"),
         ):
             failing.status, failing.sleep_seconds = status, sleep_seconds

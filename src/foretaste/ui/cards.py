@@ -26,9 +26,11 @@ def show(items: Sequence[Card], key: str, thumbs: Thumbs | None = None, why: Map
         items: as the service answers.
         key: beginning of the keys in the session.
         thumbs: the buttons of each card; None for none.
-        why: item id → the line under the score.
+        why: item id → the line under the score; where none has one, no room is kept for it.
     """
     bars = _bars(items)
+    if why is not None and not any(why.values()):
+        why = None
     for place, (item, bar) in enumerate(zip(items, bars, strict=True), start=1):
         line = None if why is None else why.get(item["item_id"], "")
         with st.container(border=True, key=f"{key}_card_{place}"):

@@ -8,7 +8,7 @@ from pathlib import Path
 from foretaste.errors import ConfigError
 
 _NEEDED = ("streamlit", "altair", "httpx")
-_ACCENT = "#0f766e"
+_ACCENT, _ACCENT_ON_DARK = "#0f766e", "#2dd4bf"
 
 
 def check_installed() -> None:
@@ -64,7 +64,8 @@ def run(script: Path, arguments: Sequence[str], host: str, port: int, headless: 
         "browser_gatherUsageStats": False,
         "client_showErrorDetails": "none",
         "client_toolbarMode": "minimal",
-        "theme_primaryColor": _ACCENT,
+        "theme_light_primaryColor": _ACCENT,
+        "theme_dark_primaryColor": _ACCENT_ON_DARK,
     }
     bootstrap.load_config_options(options)
     bootstrap.run(str(script), False, list(arguments), options)

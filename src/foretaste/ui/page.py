@@ -10,6 +10,12 @@ from foretaste.ui.failures import ApiError, Failure
 from foretaste.ui.light import light, probe
 
 _CARD = "model_card"
+_CLOSE_ON_PHONES = """<script>/* {title} */
+if (innerWidth < 768) {{
+  document.querySelector('#stSidebar[data-collapsed="false"] button[aria-controls="stSidebar"]')?.click();
+}}
+</script>"""
+"""Runs once a page: on a phone the sidebar covers what was just chosen, and Streamlit leaves it open."""
 
 
 def draw(client: ApiClient, title: str, show: Callable[[Json], None]) -> None:
@@ -27,6 +33,7 @@ def draw(client: ApiClient, title: str, show: Callable[[Json], None]) -> None:
     waiting.empty()
     with st.sidebar:
         light(client, was_up=not isinstance(health, Failure))
+        st.html(_CLOSE_ON_PHONES.format(title=title), unsafe_allow_javascript=True)
     if isinstance(health, Failure):
         st.title(title)
         notices.failure(health)

@@ -12,7 +12,7 @@ _SERIES = ("#0f766e", "#0b62c4", "#b3500b", "#8b3fb8")
 _HEIGHT = 220
 _ROW_HEIGHT = 26
 _AXIS_HEIGHT = 75
-_LABEL_WIDTH = 130
+_LABEL_WIDTH = 150
 
 
 def over_time(

@@ -57,10 +57,10 @@ def _draw(found: Replay, bundle: str) -> None:
     estimates = {"what served": found.served}
     estimates |= {one.estimator: Estimate(one.mean, one.low, one.high) for one in found.estimates}
     st.altair_chart(charts.intervals(estimates, "clicked or bought, of the items shown"))
-    st.caption(
-        f"{found.num_requests:,} answers. What served earned {wording.rate(found.served)}; the others are estimates of "
-        f"what {bundle} would have earned, with 95 % intervals."
-    )
+    told = f"{found.num_requests:,} answers. What served earned {wording.rate(found.served)}."
+    if found.estimates:
+        told += f" The others are estimates of what {bundle} would have earned, with 95 % intervals."
+    st.caption(told)
     for reason in dict.fromkeys(found.refused.values()):
         names = ", ".join(name for name, each in found.refused.items() if each == reason)
         st.warning(f"No estimate by {names}: {reason}", icon=":material/block:")

@@ -93,6 +93,7 @@ def test_the_folder_of_the_run_tells_all(result):
         "bundle_id",
         "report",
         "report_html",
+        "data",
         "best",
         "select_by",
         "protocol",

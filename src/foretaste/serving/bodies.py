@@ -18,6 +18,7 @@ async def read_json_body(scope: Scope, receive: Receive, limits: LimitSettings) 
     _check_headers(scope, limits)
     message = await receive()
     body: bytes = message.get("body", b"")
+    _check_size(len(body), limits)
     if message.get("more_body"):
         try:
             async with asyncio.timeout(limits.body_seconds):
@@ -26,7 +27,6 @@ async def read_json_body(scope: Scope, receive: Receive, limits: LimitSettings) 
             raise BodyError(
                 HTTPStatus.REQUEST_TIMEOUT, f"the body did not come within {limits.body_seconds:g} seconds."
             ) from None
-    _check_size(len(body), limits)
     return body
 
 

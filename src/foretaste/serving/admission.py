@@ -1,7 +1,7 @@
 """How much may wait: a bounded queue in front of the one thread that computes.
 
-Computing takes the whole of a core, so requests take turns on the event loop; a thread for it would add two hand-overs
-a request and speed up nothing. Between two turns the loop runs once, so that what has arrived meanwhile is counted, and
+Computing takes the whole of a core, so requests take turns on the event loop; a thread for it would only add two
+hand-overs a request. Between two turns the loop runs once, so that what has arrived meanwhile is counted, and
 refused where the queue is full, before the next is computed. A short queue keeps the wait of those admitted short: to
 answer everybody late helps nobody.
 """

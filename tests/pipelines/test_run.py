@@ -91,7 +91,6 @@ def test_the_folder_of_the_run_tells_all(result):
     assert set(told) == {
         "run_id",
         "bundle_id",
-        "data",
         "report",
         "report_html",
         "data",

@@ -13,13 +13,12 @@ import psutil
 from scipy import sparse
 
 from foretaste.arrays import EMPTY_SLOT, BoolArray, FloatArray, IntArray, LongArray
+from foretaste.models.lanes import LANES, at_least, lowest_one
 from foretaste.models.protocol import TopK
 from foretaste.models.read_only import read_only
 from foretaste.models.sparse_rows import rows_of
 
-_CHUNK = 64
-"""Scores whose maximum is compared at once with the worst score still held."""
-_SCORES_BYTES = 16 * 2**20
+_SCORES_BYTES = 12 * 2**20
 """Scores of a block of queries."""
 _FEWEST_QUERIES = 16
 """Queries in a block even where a catalogue is so large that their scores take more."""
@@ -40,12 +39,28 @@ class _Marks(NamedTuple):
     disfavour_indices: IntArray
 
 
-@numba.njit(cache=True, fastmath={"nnan", "nsz"}, nogil=True)
-def _maximum(values: FloatArray) -> np.float32:  # pragma: no cover
-    largest: np.float32 = values[0]
-    for value in values:
-        largest = max(largest, value)
-    return largest
+@numba.njit(cache=True, nogil=True)
+def _insert(
+    item: int, scores_I: FloatArray, mark_I: _MarkArray, item_K: IntArray, score_K: FloatArray
+) -> None:  # pragma: no cover
+    """Put an item that is no worse than the worst held in its place, unless it may not come or loses the tie."""
+    score, k = scores_I[item], len(item_K)
+    if score < score_K[k - 1] or score == -np.inf or mark_I[item] == _EXCLUDED:
+        return
+    favoured = mark_I[item] != _DISFAVOURED
+    slot = k
+    while slot > 0:
+        held = score_K[slot - 1]
+        loses = held < score or (held == score and favoured and mark_I[item_K[slot - 1]] == _DISFAVOURED)
+        if not loses:
+            break
+        slot -= 1
+    if slot < k:
+        for move in range(k - 1, slot, -1):
+            item_K[move] = item_K[move - 1]
+            score_K[move] = score_K[move - 1]
+        item_K[slot] = item
+        score_K[slot] = score
 
 
 @numba.njit(cache=True, nogil=True)
@@ -55,34 +70,18 @@ def _rank_row(
     item_K: IntArray,
     score_K: FloatArray,
 ) -> None:  # pragma: no cover
-    """Fill item_K and score_K with the best items; one pass, an insertion for each item better than the worst held."""
-    num_items, k = len(scores_I), len(item_K)
+    """Fill item_K and score_K with the best items; one pass, an insertion for each that beats the worst."""
+    num_items, last = len(scores_I), len(item_K) - 1
     item_K[:] = EMPTY_SLOT
     score_K[:] = -np.inf
-    for start in range(0, num_items, _CHUNK):
-        stop = min(start + _CHUNK, num_items)
-        highest = _maximum(scores_I[start:stop])
-        worst = score_K[k - 1]
-        if highest < worst or (highest == worst and mark_I[item_K[k - 1]] != _DISFAVOURED):
-            continue
-        for item in range(start, stop):
-            score = scores_I[item]
-            if score < score_K[k - 1] or score == -np.inf or mark_I[item] == _EXCLUDED:
-                continue
-            favoured = mark_I[item] != _DISFAVOURED
-            slot = k
-            while slot > 0:
-                held = score_K[slot - 1]
-                loses = held < score or (held == score and favoured and mark_I[item_K[slot - 1]] == _DISFAVOURED)
-                if not loses:
-                    break
-                slot -= 1
-            if slot < k:
-                for move in range(k - 1, slot, -1):
-                    item_K[move] = item_K[move - 1]
-                    score_K[move] = score_K[move - 1]
-                item_K[slot] = item
-                score_K[slot] = score
+    whole = num_items // LANES * LANES
+    for start in range(0, whole, LANES):
+        promising = at_least(scores_I.ctypes.data + 4 * start, score_K[last])
+        while promising != 0:
+            _insert(start + lowest_one(promising), scores_I, mark_I, item_K, score_K)
+            promising &= promising - np.uint64(1)
+    for item in range(whole, num_items):
+        _insert(item, scores_I, mark_I, item_K, score_K)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -127,7 +126,7 @@ def _rank_parallel(
 def queries_per_block(num_items: int) -> int:
     """How many queries to score at a time: as many as gain speed, fewer where memory is scarce, at least one.
 
-    16 MiB of scores are enough: the allocator hands the same pages out again for the next block, which it does not for
+    12 MiB of scores are enough: the allocator hands the same pages out again for the next block, which it does not for
     twice as much, and all of them stay in a large last-level cache. Of the memory that is free at the time they take at
     most a sixteenth, since a model needs several arrays of that size.
     """

@@ -41,6 +41,11 @@ def test_the_number_of_threads_changes_no_bit():
     np.testing.assert_array_equal(*results)
 
 
+def test_vectors_without_a_dimension_have_products_of_zero():
+    scores_BI = dot_scores(np.zeros((5, 0), np.float32), np.zeros((0, 200), np.float32))
+    np.testing.assert_array_equal(scores_BI, np.zeros((5, 200)))
+
+
 def test_users_need_not_be_contiguous():
     user_BD, item_DI = vectors(0, 8, 4), vectors(1, 4, 10)
     np.testing.assert_array_equal(dot_scores(user_BD[::2], item_DI), dot_scores(user_BD, item_DI)[::2])

@@ -35,7 +35,7 @@ def _score_tile(
     """Blocks of users and items in registers, the other items and a few users row by row, with the same sums."""
     num_queries, dim = user_BD.shape
     num_items = item_DI.shape[1]
-    blocks_stop = start + (stop - start) // ITEMS * ITEMS if num_queries >= USERS else start
+    blocks_stop = start + (stop - start) // ITEMS * ITEMS if num_queries >= USERS and dim else start
     for i in range(start, blocks_stop, ITEMS):
         for each in range(0, num_queries, USERS):
             b = min(each, num_queries - USERS)  # the last users share some with those before

@@ -1,9 +1,12 @@
 """Fixtures that every test may use."""
 
 import os
+import runpy
+import secrets
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
 # A busy machine is no bug: what an example takes in time depends on all that runs beside it.
@@ -18,3 +21,38 @@ def real_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("FORETASTE_DATA names no folder of public archives")
     return Path(folder).resolve()
+
+
+_POSTGRES = runpy.run_path(str(Path(__file__).with_name("temporary_postgres.py")))
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """URL of a server: the one of FORETASTE_POSTGRES_URL, or one that is started here."""
+    url = os.environ.get(_POSTGRES["VARIABLE"])
+    if url:
+        yield url
+        return
+    try:
+        with _POSTGRES["running_postgres"]() as url:
+            yield url
+    except _POSTGRES["NoPostgresError"] as reason:
+        pytest.skip(f"no PostgreSQL: {reason}")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path):
+    """URL of an empty database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/log.db"
+        return
+    pytest.importorskip("psycopg")
+    server = sa.make_url(request.getfixturevalue("postgres_server"))
+    schema = f"test_{secrets.token_hex(6)}"
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+        url = server.update_query_dict({"options": f"-csearch_path={schema}"})
+        yield url.render_as_string(hide_password=False)
+        connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
+    engine.dispose()

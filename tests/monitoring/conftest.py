@@ -19,11 +19,6 @@ def window():
 
 
 @pytest.fixture
-def database_url(tmp_path):
-    return f"sqlite:///{tmp_path}/log.db"
-
-
-@pytest.fixture
 def database(database_url):
     database = LogDatabase(database_url)
     database.prepare()

@@ -1,11 +1,7 @@
 """Logs in folders and databases that are the test's own; each test runs on SQLite and on PostgreSQL."""
 
 import itertools
-import os
-import runpy
-import secrets
 import time
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -14,40 +10,6 @@ from foretaste.data.log_database import LogDatabase
 from foretaste.serving.logs.rows import FeedbackRow, RequestRow
 from foretaste.serving.logs.service import ServiceLogs
 from foretaste.serving.logs.settings import LogConfig
-
-POSTGRES = runpy.run_path(str(Path(__file__).parents[2] / "temporary_postgres.py"))
-
-
-@pytest.fixture(scope="session")
-def postgres_server():
-    """URL of a server: the one of FORETASTE_POSTGRES_URL, or one that is started here."""
-    url = os.environ.get(POSTGRES["VARIABLE"])
-    if url:
-        yield url
-        return
-    try:
-        with POSTGRES["running_postgres"]() as url:
-            yield url
-    except POSTGRES["NoPostgresError"] as reason:
-        pytest.skip(f"no PostgreSQL: {reason}")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request, tmp_path):
-    """URL of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/log.db"
-        return
-    pytest.importorskip("psycopg")
-    server = sa.make_url(request.getfixturevalue("postgres_server"))
-    schema = f"test_{secrets.token_hex(6)}"
-    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
-        url = server.update_query_dict({"options": f"-csearch_path={schema}"})
-        yield url.render_as_string(hide_password=False)
-        connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
-    engine.dispose()
 
 
 @pytest.fixture

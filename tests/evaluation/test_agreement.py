@@ -71,7 +71,7 @@ class World:
             ranked = sorted(unseen, key=lambda item, s=score_I, r=relevant: (-s[item], bool(r[item]), item))
             yield place, ranked, score_I, set(np.flatnonzero(seen)), set(np.flatnonzero(relevant))
 
-    def check(self, name, expected):
+    def check(self, name, expected, atol=1e-9):
         """`expected(list of k items, scores, seen, relevant)` for each user, NaN where it is not defined."""
         for cutoff in CUTOFFS:
             wanted_B = np.array(
@@ -81,7 +81,7 @@ class World:
             if np.isnan(wanted_B).all():
                 assert {metric, name} & set(self.judged.omitted)
             else:
-                np.testing.assert_allclose(self.judged.values[metric], wanted_B, rtol=1e-5, atol=1e-9, err_msg=metric)
+                np.testing.assert_allclose(self.judged.values[metric], wanted_B, rtol=1e-5, atol=atol, err_msg=metric)
 
     def as_run(self):
         """What other tools take: judgements, and scores that fall along each ranking, so that no tie is left."""
@@ -241,7 +241,8 @@ def test_calibration_is_the_divergence_of_steck(world):
             return math.nan
         return sum(p[genre] * math.log(p[genre] / (0.99 * q[genre] + 0.01 * p[genre])) for genre in p)
 
-    world.check("calibration", expected)
+    # Shares of genres are kept in single precision, and near 0 their rounding is all there is.
+    world.check("calibration", expected, atol=1e-6)
 
 
 @settings(max_examples=60, deadline=None)

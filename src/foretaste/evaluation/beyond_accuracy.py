@@ -211,7 +211,7 @@ def _divergence(
                 q = shown_G[taste.indices[n]] / described
                 if p > 0.0:
                     divergence += p * np.log(p / ((1.0 - _ALPHA) * q + _ALPHA * p))
-            value_B[b] = divergence
+            value_B[b] = max(divergence, 0.0)  # shares are rounded, so that those of equals may differ a little
         else:
             value_B[b] = np.nan
         for item in item_BK[b]:

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from types import ModuleType
 
 import numpy as np
@@ -161,12 +162,13 @@ def store(two_bundles, tmp_path):
 def make_service(quiet_store, tmp_path):
     """Builds a service from keys of the config; its API keys are in a file of the test."""
 
-    def made(**config):
+    def made(*, clock=time.time, **config):
         security = {"keys": str(tmp_path / "keys.json"), **config.pop("security", {})}
         hot_swap = {"poll_seconds": None, **config.pop("hot_swap", {})}
         log = {"url": f"sqlite:///{tmp_path}/log.db", "journal_dir": str(tmp_path / "journal")}
         defaults = {"log": log, "store": quiet_store.root, "access_log": False}
-        return open_service(ServingConfig(**{**defaults, **config, "security": security, "hot_swap": hot_swap}))
+        settings = ServingConfig(**{**defaults, **config, "security": security, "hot_swap": hot_swap})
+        return open_service(settings, clock=clock)
 
     return made
 

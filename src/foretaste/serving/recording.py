@@ -1,6 +1,5 @@
 """From an answer to its row in the request log."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ def record(
     exchange: Exchange,
     answer: Recommendations | SimilarItems | PopularItems,
     *,
+    at_seconds: float,
     request_id: str | None = None,
     experiment: str | None = None,
     user_known: bool | None = None,
@@ -28,6 +28,7 @@ def record(
         log: where to.
         exchange: which request.
         answer: what people will see.
+        at_seconds: UTC seconds.
         request_id: where it is not that of the exchange, as within a batch.
         experiment: name of the experiment that chose the variant.
         user_known: whether the model was trained on the user; None where nobody was named.
@@ -35,7 +36,7 @@ def record(
     """
     row = RequestRow(
         request_id=request_id or exchange.request_id,
-        timestamp=time.time(),
+        timestamp=at_seconds,
         endpoint=exchange.endpoint,
         status=_OK,
         latency_ms=exchange.seconds() * 1000,

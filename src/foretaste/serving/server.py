@@ -3,12 +3,15 @@
 import logging
 import signal
 import socket
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
 
-from foretaste.errors import ConfigError
+from foretaste.errors import ArtifactError, ConfigError
 from foretaste.serving.app import create_app
 from foretaste.serving.json_log import LogHandler
 from foretaste.serving.quick_refusal import refusing_protocol
@@ -17,6 +20,8 @@ from foretaste.serving.service import Service
 _BACKLOG = 2048
 _FINISH_SECONDS = 30
 """For requests that are being answered when the service stops."""
+_START_SECONDS = 0.01
+"""Between looks whether the service has started."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -45,7 +50,41 @@ def run(service: Service, listener: socket.socket) -> None:
         KeyboardInterrupt: after SIGINT.
     """
     logging.getLogger().addHandler(LogHandler(service.log))
-    config = uvicorn.Config(
+    server = _Server(_uvicorn_config(service), service)
+    server.run(sockets=[listener])
+    if server.was_interrupted:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def running(service: Service, listener: socket.socket) -> Iterator[str]:
+    """Serve from a thread of this process for as long as the block lasts.
+
+    Yields:
+        The URL of the service, which answers.
+
+    Raises:
+        ArtifactError: the service could not be started; its log tells why.
+    """
+    server = uvicorn.Server(_uvicorn_config(service))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="foretaste-service", daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            if not thread.is_alive():
+                raise ArtifactError(
+                    f"{service.config.store}: the service stopped before it answered; its log tells why."
+                )
+            time.sleep(_START_SECONDS)
+        address, port = listener.getsockname()[:2]
+        yield f"http://{address}:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _uvicorn_config(service: Service) -> uvicorn.Config:
+    return uvicorn.Config(
         create_app(service),
         loop="uvloop",
         http=refusing_protocol(service.gate, service.count_refusal),
@@ -57,10 +96,6 @@ def run(service: Service, listener: socket.socket) -> None:
         backlog=_BACKLOG,
         timeout_graceful_shutdown=_FINISH_SECONDS,
     )
-    server = _Server(config, service)
-    server.run(sockets=[listener])
-    if server.was_interrupted:
-        raise KeyboardInterrupt
 
 
 class _Server(uvicorn.Server):

@@ -1,5 +1,7 @@
 """The parts of a running service, put together from its config."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +38,8 @@ class Service:
     worker: int = 0
     others: SharedFigures | None = None
     """Figures of the other workers; None where there is one alone."""
+    clock: Callable[[], float] = time.time
+    """UTC seconds, for all that is logged."""
     is_draining: bool = field(default=False)
     """True once the service is asked to stop: `/ready` then says no."""
 
@@ -78,13 +82,22 @@ def check_config(config: ServingConfig) -> None:
     check_exposure(config, Guard(config.security, key_store(config.security.keys).records()))
 
 
-def open_service(config: ServingConfig, worker: int = 0, shared: Path | None = None) -> Service:
+def open_service(
+    config: ServingConfig,
+    worker: int = 0,
+    shared: Path | None = None,
+    *,
+    clock: Callable[[], float] = time.time,
+    log: JsonLog | None = None,
+) -> Service:
     """A service, ready to answer.
 
     Args:
         config: how it runs.
         worker: number of this process among the workers.
         shared: folder where the workers leave figures and count requests; None where there is one alone.
+        clock: UTC seconds, for what is logged and how long it stays.
+        log: where the service tells what it does; None for stdout.
 
     Raises:
         ConfigError: the keys cannot be read, or the secret for tokens is too short.
@@ -94,7 +107,7 @@ def open_service(config: ServingConfig, worker: int = 0, shared: Path | None = N
     burst_seconds = config.security.rate_limit.burst_seconds
     limits = RateLimits(burst_seconds, shared / BUCKETS_FILE if shared else None)
     guard = Guard(config.security, keys.records(), limits)
-    metrics, log = Metrics(), JsonLog()
+    metrics, log = Metrics(), log or JsonLog()
     models = LiveModels(
         BundleStore(config.store), config, make_engine=lambda bundle: Engine(bundle, slate=config.slate)
     )
@@ -112,9 +125,10 @@ def open_service(config: ServingConfig, worker: int = 0, shared: Path | None = N
         gate=Gate(config.limits.queue, config.limits.deadline_ms / 1000),
         metrics=metrics,
         log=log,
-        logs=ServiceLogs(config.log, since=_oldest(models.current)),
+        logs=ServiceLogs(config.log, since=_oldest(models.current), clock=clock),
         worker=worker,
         others=SharedFigures(shared, worker) if shared else None,
+        clock=clock,
     )
 
 

@@ -87,8 +87,9 @@ TARGETS = {
 class Inserter:
     """Puts batches of rows into the database, and leaves out those of users who were forgotten."""
 
-    def __init__(self, database: LogDatabase) -> None:
+    def __init__(self, database: LogDatabase, clock: Callable[[], float] = time.time) -> None:
         self._database = database
+        self._clock = clock
         self._erasures = Erasures()
         self._statements = {kind: _Insertion(target, database.is_sqlite) for kind, target in TARGETS.items()}
 
@@ -124,7 +125,7 @@ class Inserter:
                 user = TARGETS[REGISTRATION].columns.index(USER_ID)
                 _drop_superseded(connection, {row[user] for row in rows[REGISTRATION]})
             if oldest := [_oldest(rows[kind], TARGETS[kind]) for kind in (REQUEST, FEEDBACK) if rows[kind]]:
-                join_requests(connection, since=min(*oldest, time.time() - _RECENT_SECONDS))
+                join_requests(connection, since=min(*oldest, self._clock() - _RECENT_SECONDS))
             if rows[REQUEST]:
                 count_traffic(connection)
 

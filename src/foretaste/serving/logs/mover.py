@@ -1,8 +1,9 @@
 """The thread that brings the journal into the database, away from every request."""
 
 import logging
+import time
+from collections.abc import Callable
 from threading import Event, Lock, Thread
-from time import monotonic
 
 from sqlalchemy.exc import DBAPIError
 
@@ -28,7 +29,14 @@ _RETENTION_SECONDS = 60.0
 class Mover:
     """Moves, follows, deletes: all that the logs do in the background."""
 
-    def __init__(self, config: LogConfig, journal: Journal, database: LogDatabase, tail: Tail) -> None:
+    def __init__(
+        self,
+        config: LogConfig,
+        journal: Journal,
+        database: LogDatabase,
+        tail: Tail,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.num_moved = 0
         """Rows of the journals that are in the database."""
         self.num_damaged = 0
@@ -41,7 +49,8 @@ class Mover:
         self._journal = journal
         self._database = database
         self._tail = tail
-        self._inserter = Inserter(database)
+        self._clock = clock
+        self._inserter = Inserter(database, clock)
         self._abandoned: list[AbandonedJournal] = []
         self._is_prepared = False
         self._next_adoption = 0.0
@@ -104,13 +113,13 @@ class Mover:
             self._is_prepared = True
 
     def _adopt(self) -> None:
-        if monotonic() < self._next_adoption:
+        if time.monotonic() < self._next_adoption:
             return
         for abandoned in adopt_abandoned(self._config.journal_dir):
             logger.info("%s: the journal of a service that was killed is moved here", abandoned.folder)
             self._abandoned.append(abandoned)
             self._tail.remember(abandoned)
-        self._next_adoption = monotonic() + _ADOPTION_SECONDS
+        self._next_adoption = time.monotonic() + _ADOPTION_SECONDS
 
     def _move(self) -> None:
         for abandoned in list(self._abandoned):
@@ -126,8 +135,10 @@ class Mover:
             self.num_rejected += moved.num_rejected
 
     def _delete_old(self) -> None:
-        if monotonic() >= self._next_retention and not delete_old_rows(self._database, self._config):
-            self._next_retention = monotonic() + _RETENTION_SECONDS
+        if time.monotonic() >= self._next_retention and not delete_old_rows(
+            self._database, self._config, self._clock()
+        ):
+            self._next_retention = time.monotonic() + _RETENTION_SECONDS
 
     def _say(self, problem: str | None) -> None:
         """One line in the log when the database goes, and one when it is back."""

@@ -1,5 +1,7 @@
 """All logs of one worker together: opened once, asked by the routes, closed in the end."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError
@@ -43,8 +45,15 @@ class ServiceLogs:
     `recent.history(user_id, since)` and `users.attributes(user_id)` are what the next answer knows.
     """
 
-    def __init__(self, config: LogConfig, since: float | None = None) -> None:
-        """`since`: the last moment that the oldest served model was trained on, UTC seconds; None reads all events.
+    def __init__(
+        self, config: LogConfig, since: float | None = None, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        """What is to be logged where.
+
+        Args:
+            config: the section `log`.
+            since: the last moment that the oldest served model was trained on, UTC seconds; None reads all events.
+            clock: UTC seconds.
 
         Raises:
             ConfigError: the URL of the database is not one, or its driver is not installed.
@@ -57,9 +66,15 @@ class ServiceLogs:
         self.requests = RequestLog(self._journal, wait_for_disk=waits_always)
         self.feedback = Feedback(self._journal, self.recent, wait_for_disk=waits_for_feedback)
         self.users = RegisteredUsers(
-            self._journal, self._find_registration, config.max_recent_users, wait_for_disk=waits_for_feedback
+            self._journal,
+            self._find_registration,
+            config.max_recent_users,
+            wait_for_disk=waits_for_feedback,
+            clock=clock,
         )
-        self._mover = Mover(config, self._journal, self._database, Tail(self._database, self.recent, self.users, since))
+        self._mover = Mover(
+            config, self._journal, self._database, Tail(self._database, self.recent, self.users, since), clock
+        )
 
     def start(self) -> None:
         """Replay what earlier workers left, fill the memory, and move rows in the background from here on.

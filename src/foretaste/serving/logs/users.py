@@ -19,7 +19,13 @@ class RegisteredUsers:
     """The registrations used last, in memory; the rest is looked up. Safe to use from several threads."""
 
     def __init__(
-        self, journal: Journal, find_stored: FindStored, max_users: int, *, wait_for_disk: bool = False
+        self,
+        journal: Journal,
+        find_stored: FindStored,
+        max_users: int,
+        *,
+        wait_for_disk: bool = False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.num_taken = 0
         self.num_refused = 0
@@ -28,6 +34,7 @@ class RegisteredUsers:
         self._find_stored = find_stored
         self._max_users = max_users
         self._wait_for_disk = wait_for_disk
+        self._clock = clock
         self._known: OrderedDict[str, RegistrationRow] = OrderedDict()
         self._is_complete = True
         self._lock = Lock()
@@ -42,7 +49,7 @@ class RegisteredUsers:
         row = RegistrationRow(
             registration_id=secrets.token_hex(16),
             user_id=user_id,
-            registered_at=time.time(),
+            registered_at=self._clock(),
             attributes=dict(attributes),
         )
         try:

@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import time
 from typing import Annotated, Any
 
 import orjson
@@ -34,7 +33,7 @@ def add_listening(calls: Calls, service: Service) -> None:
     async def feedback(exchange: CurrentExchange, body: Annotated[feedback_body, Body()]) -> bytes:  # type: ignore[valid-type]
         """What people did with items. The next answer knows it; once acknowledged it is not lost."""
         asked: Any = body
-        now = time.time()
+        now = service.clock()
         rows = [_row(exchange, event, now) for event in asked.events]
         for row in rows:
             check(row)  # all of them, before the first is taken

@@ -44,6 +44,7 @@ def add_recommending(calls: Calls, service: Service) -> None:
                 logs.requests,
                 exchange,
                 answer,
+                at_seconds=service.clock(),
                 request_id=request_id,
                 experiment=None if body.variant else experiment,
                 user_known=user_known,
@@ -66,7 +67,7 @@ def add_recommending(calls: Calls, service: Service) -> None:
         async with gate.turn(exchange.started):
             answer = service.serves(exchange, None).engine.similar(asked.item_id, asked.k, asked.filters)
             named = {"item_id": asked.item_id, "k": asked.k, "filters": asked.filters}
-            record(logs.requests, exchange, answer, asked=named)
+            record(logs.requests, exchange, answer, at_seconds=service.clock(), asked=named)
             return encoding.similar(answer, exchange.request_id, noun)
 
     async def explain(exchange: CurrentExchange, body: Annotated[explain_body, Body()]) -> bytes:  # type: ignore[valid-type]
@@ -93,7 +94,7 @@ def add_recommending(calls: Calls, service: Service) -> None:
         filters = {GENRES: genre, f"{YEAR}_min": year_min, f"{YEAR}_max": year_max}
         async with gate.turn(exchange.started):
             answer = service.serves(exchange, None).engine.popular(k, filters)
-            record(logs.requests, exchange, answer, asked={"k": k, "filters": filters})
+            record(logs.requests, exchange, answer, at_seconds=service.clock(), asked={"k": k, "filters": filters})
             return calls.json(encoding.popular(answer, exchange.request_id))
 
     async def item(exchange: CurrentExchange, item_id: Annotated[schemas.Id, Path()]) -> Response:

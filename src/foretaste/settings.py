@@ -3,7 +3,7 @@
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]*$"
 """Of names that become parts of file names: lower case, digits, dots, dashes and underscores."""
@@ -17,6 +17,14 @@ class Settings(BaseModel):
     def resolved(self) -> dict[str, Any]:
         """All values, defaults included, as plain JSON types."""
         return self.model_dump(mode="json")
+
+
+class SectionError(ValueError):
+    """An error within a section that is checked apart, with the path to it."""
+
+    def __init__(self, path: tuple[str, ...], cause: ValidationError, section: type[Settings]) -> None:
+        super().__init__(str(cause))
+        self.path, self.cause, self.section = path, cause, section
 
 
 def sections_in(annotation: Any) -> list[type[BaseModel]]:

@@ -1,11 +1,9 @@
 """What an experiment is: the sections and keys of its YAML."""
 
-from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from foretaste.config.explained import SectionError
 from foretaste.config.tracking import TrackingConfig
 from foretaste.config.tuning import TuneConfig
 from foretaste.data.prepare import PrepareConfig
@@ -15,21 +13,9 @@ from foretaste.data.validate import BadRows
 from foretaste.errors import ConfigError
 from foretaste.evaluation.diagnostics import DiagnosticsConfig
 from foretaste.evaluation.protocol import EvaluationConfig
-from foretaste.models.registry import entry
 from foretaste.models.search_space import check_space
+from foretaste.models.spec import ModelSpec, model_specs
 from foretaste.settings import NAME_PATTERN, Settings
-
-
-class ModelSpec(Settings):
-    """One model of an experiment: which, and its hyperparameters."""
-
-    type: str
-    """Name in the registry: popularity, item_knn, ease, als …"""
-    hyperparameters: SerializeAsAny[Settings]
-
-    def resolved(self) -> dict[str, Any]:
-        """As it stands in the YAML, defaults included."""
-        return {"type": self.type, **self.hyperparameters.resolved()}
 
 
 class ExperimentConfig(Settings):
@@ -61,9 +47,7 @@ class ExperimentConfig(Settings):
     @field_validator("models", mode="before")
     @classmethod
     def _by_registry(cls, models: Any) -> Any:
-        if not isinstance(models, Mapping):
-            raise ValueError("expected a section for each model, as in 'als: {embedding_dim: 64}'")
-        return {label: _model_spec(str(label), section) for label, section in models.items()}
+        return model_specs("models", models)
 
     @field_validator("tracking", mode="before")
     @classmethod
@@ -97,17 +81,3 @@ class ExperimentConfig(Settings):
         """As it stands in the YAML, defaults included; sections that are not there are left out."""
         resolved = super().resolved() | {"models": {label: spec.resolved() for label, spec in self.models.items()}}
         return {key: value for key, value in resolved.items() if value is not None}
-
-
-def _model_spec(label: str, section: Any) -> ModelSpec:
-    if isinstance(section, ModelSpec):
-        return section
-    if not isinstance(section, Mapping | None):
-        raise ValueError(f"expected hyperparameters under models.{label}, as in 'embedding_dim: 64', not '{section}'")
-    values = dict(section or {})
-    name = str(values.pop("type", label))
-    config_class = entry(name).config_class()
-    try:
-        return ModelSpec(type=name, hyperparameters=config_class.model_validate(values))
-    except ValidationError as error:
-        raise SectionError(("models", label), error, config_class) from error

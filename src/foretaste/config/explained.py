@@ -3,18 +3,10 @@
 import difflib
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from foretaste.settings import Settings, sections_in
-
-
-class SectionError(ValueError):
-    """An error within a section that is checked apart, with the path to it."""
-
-    def __init__(self, path: tuple[str, ...], cause: ValidationError, section: type[Settings]) -> None:
-        super().__init__(str(cause))
-        self.path, self.cause, self.section = path, cause, section
+from foretaste.settings import SectionError, sections_in
 
 
 def explain(details: ErrorDetails, config_class: type[BaseModel], above: tuple[str, ...] = ()) -> list[str]:
@@ -22,7 +14,7 @@ def explain(details: ErrorDetails, config_class: type[BaseModel], above: tuple[s
     cause = details.get("ctx", {}).get("error")
     if isinstance(cause, SectionError):
         inner = cause.cause.errors()
-        return [line for inside in inner for line in explain(inside, cause.section, cause.path)]
+        return [line for inside in inner for line in explain(inside, cause.section, (*above, *cause.path))]
     section, keys = _walk(config_class, details["loc"])
     path = ".".join((*above, *keys))
     if details["type"] == "extra_forbidden":

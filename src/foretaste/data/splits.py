@@ -107,7 +107,23 @@ def split(prepared: Prepared, config: SplitConfig, window: int = 0) -> Split:
     Raises:
         SplitError: the data lacks what the method needs, or train or test would be empty.
     """
-    interactions = prepared.dataset.interactions
+    return split_events(prepared.dataset.interactions, config, window, prepared.part_N)
+
+
+def split_events(
+    interactions: Interactions, config: SplitConfig, window: int = 0, given_N: IntArray | None = None
+) -> Split:
+    """Divide events as `split` does.
+
+    Args:
+        interactions: the events, oldest first where they have timestamps.
+        config: how to divide.
+        window: of a rolling split, how many windows before the newest.
+        given_N: the part of each event, for `given`.
+
+    Raises:
+        SplitError: the data lacks what the method needs, or train or test would be empty.
+    """
     match config:
         case GlobalTimeSplit():
             part_N = _by_time(_timestamps(interactions, config.method), config, window)
@@ -118,7 +134,7 @@ def split(prepared: Prepared, config: SplitConfig, window: int = 0) -> Split:
             everything = np.ones(len(interactions), dtype=bool)
             part_N = _at_random(interactions, everything, config.valid, config.test, config.seed)
         case GivenSplit():
-            part_N = _as_given(prepared, config)
+            part_N = _as_given(interactions, given_N, config)
     train, valid, test = (interactions.select(part_N == part) for part in range(len(PARTS)))
     for name, part in (("train", train), ("test", test)):
         if len(part) == 0:
@@ -240,17 +256,17 @@ def _at_random(interactions: Interactions, rows: BoolArray, valid: float, test: 
     return part_N
 
 
-def _as_given(prepared: Prepared, config: GivenSplit) -> IntArray:
-    if prepared.part_N is None:
+def _as_given(interactions: Interactions, given_N: IntArray | None, config: GivenSplit) -> IntArray:
+    if given_N is None:
         raise SplitError(
             "split.method 'given' needs a source that brings a split, such as lightgcn or ncf; "
             "use 'global_time', 'leave_last_out' or 'random'."
         )
-    if config.valid == 0 or (prepared.part_N == _VALID).any():
-        return prepared.part_N
-    train_N = prepared.part_N == _TRAIN
-    cut_N = _at_random(prepared.dataset.interactions, train_N, config.valid, 0.0, config.seed)
-    return np.where(train_N, cut_N, prepared.part_N).astype(np.int32)
+    if config.valid == 0 or (given_N == _VALID).any():
+        return given_N
+    train_N = given_N == _TRAIN
+    cut_N = _at_random(interactions, train_N, config.valid, 0.0, config.seed)
+    return np.where(train_N, cut_N, given_N).astype(np.int32)
 
 
 def _place_within_user(user_N: IntArray) -> LongArray:

@@ -7,12 +7,10 @@ from operator import or_
 from typing import Any
 
 import narwhals as nw
-from sqlalchemy.exc import DBAPIError
 
-from foretaste.data.log_database import Erasures, LogDatabase
+from foretaste.data.log_database import Erasures, reading_log
 from foretaste.data.raw import Note, RawTables
 from foretaste.data.schemas import TIMESTAMP, USER_ID
-from foretaste.errors import DataError
 
 
 def without_erased(raw: RawTables, url: str) -> RawTables:
@@ -28,7 +26,9 @@ def without_erased(raw: RawTables, url: str) -> RawTables:
         ConfigError: the URL is not one, or its driver is not installed.
         DataError: there are no logs, so that nobody could tell who was forgotten.
     """
-    erasures = _read(url)
+    erasures = Erasures()
+    with reading_log(url, "erasures") as connection:
+        erasures.refresh(connection)
     erased_at = _among(raw.interactions, erasures)
     if not erased_at:
         return raw
@@ -44,20 +44,6 @@ def without_erased(raw: RawTables, url: str) -> RawTables:
         truth=None if raw.truth is None else raw.truth.filter(gone),
         notes=(*raw.notes, Note("event of a user who was forgotten (erasures)", count)),
     )
-
-
-def _read(url: str) -> Erasures:
-    database, erasures = LogDatabase(url), Erasures()
-    try:
-        if not database.exists():
-            raise DataError(f"erasures: {database} has no logs of a service; expected its log.url, or null for none.")
-        with database.reading() as connection:
-            erasures.refresh(connection)
-    except DBAPIError as error:
-        raise DataError(f"erasures: {database} does not answer ({error.orig}); start it and train again.") from error
-    finally:
-        database.close()
-    return erasures
 
 
 def _among(interactions: nw.LazyFrame[Any], erasures: Erasures) -> Mapping[str, float]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from foretaste.data.log_tables import ERASURES, METADATA, SCHEMA_VERSION, SETTINGS, user_hash
-from foretaste.errors import ArtifactError, ConfigError
+from foretaste.errors import ArtifactError, ConfigError, DataError
 
 _WAIT_SECONDS = 10
 """How long a writer waits for another before it gives up."""
@@ -134,6 +134,30 @@ class LogDatabase:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute(f"PRAGMA secure_delete = {'ON' if self._overwrites_deleted else 'FAST'}")
         connection.execute(f"PRAGMA synchronous = {'FULL' if self._is_power_safe else 'NORMAL'}")
+
+
+@contextmanager
+def reading_log(url: str, key: str) -> Iterator[sa.Connection]:
+    """A connection to the logs of a service, for a training that needs them.
+
+    Args:
+        url: database of the logs, as `log.url` of the service.
+        key: of the config that names it; messages begin with it.
+
+    Raises:
+        ConfigError: the URL is not one, or its driver is not installed.
+        DataError: there are no logs, or the database does not answer.
+    """
+    database = LogDatabase(url)
+    try:
+        if not database.exists():
+            raise DataError(f"{key}: {database} has no logs of a service; expected its log.url, or null for none.")
+        with database.reading() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise DataError(f"{key}: {database} does not answer ({error.orig}); start it and train again.") from error
+    finally:
+        database.close()
 
 
 def setting(connection: sa.Connection, name: str) -> str:

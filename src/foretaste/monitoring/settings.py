@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from foretaste.data.feedback import DEFAULT_LOG
 from foretaste.monitoring.drift import DriftConfig
 from foretaste.monitoring.off_policy import OffPolicyConfig
 from foretaste.monitoring.thresholds import Thresholds
@@ -11,7 +12,7 @@ from foretaste.settings import Settings
 class MonitoringConfig(Settings):
     """What is read, over which time, and what must not happen."""
 
-    log: str = "sqlite:///artifacts/service/log.db"
+    log: str = DEFAULT_LOG
     """Database of the service's log."""
     window: str = Field(default="24h", pattern=r"^\d{1,6}[hdw]$")
     """Hours, days or weeks up to now, as in 24h, 7d or 4w."""

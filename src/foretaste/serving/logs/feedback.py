@@ -2,32 +2,14 @@
 
 from bisect import insort
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 
+from foretaste.data.feedback import KINDS
 from foretaste.errors import LogFullError, RequestError
 from foretaste.serving.logs.journal import Journal
 from foretaste.serving.logs.rows import FEEDBACK, FeedbackRow, encoded
-
-
-@dataclass(frozen=True)
-class FeedbackKind:
-    """What an event of a kind says."""
-
-    is_liking: bool
-    """The item belongs to the user's taste; else it only counts as seen."""
-    needs_value: bool = False
-    """The event is nothing without its value, as a rating is."""
-
-
-KINDS: Mapping[str, FeedbackKind] = {
-    "click": FeedbackKind(is_liking=True),
-    "purchase": FeedbackKind(is_liking=True),
-    "rating": FeedbackKind(is_liking=True, needs_value=True),
-    "skip": FeedbackKind(is_liking=False),
-}
-"""Every kind of event; a kind more is a line here."""
 
 
 @dataclass(frozen=True)

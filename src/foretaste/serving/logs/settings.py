@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from foretaste.data.feedback import DEFAULT_LOG
 from foretaste.settings import Settings
 
 _MIB = 1 << 20
@@ -13,7 +14,7 @@ _MIB = 1 << 20
 class LogConfig(Settings):
     """The section `log` of the service."""
 
-    url: str = "sqlite:///artifacts/service/log.db"
+    url: str = DEFAULT_LOG
     """Database of the logs: `sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/DATABASE`."""
     journal_dir: Path = Path("artifacts/service/journal")
     """Folder of what the database does not have yet. It must be on a local disk, and the same for all workers of a

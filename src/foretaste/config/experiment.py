@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from foretaste.config.tracking import TrackingConfig
 from foretaste.config.tuning import TuneConfig
+from foretaste.data.feedback import FeedbackConfig
 from foretaste.data.prepare import PrepareConfig
 from foretaste.data.sources import SourceConfig
 from foretaste.data.splits import GlobalTimeSplit, SplitConfig
@@ -31,6 +32,8 @@ class ExperimentConfig(Settings):
     """What happens to rows that cannot be read."""
     erasures: str | None = None
     """Database of a service's logs, as its `log.url`: events of users who were forgotten there are left out."""
+    feedback: FeedbackConfig | None = None
+    """What people did with what a service showed them, from its logs; null for none."""
     prepare: PrepareConfig = PrepareConfig()
     split: SplitConfig = GlobalTimeSplit()
     models: dict[str, ModelSpec] = Field(min_length=1)
@@ -58,6 +61,14 @@ class ExperimentConfig(Settings):
     def _tunes_what_there_is(self) -> Self:
         if self.tune is not None:
             check_space(self.tune.space, self.models[self.tuned_label()].hyperparameters, where="tune.space")
+        return self
+
+    @model_validator(mode="after")
+    def _reads_all_of_the_log(self) -> Self:
+        if self.feedback is not None and self.prepare.max_interactions is not None:
+            raise ValueError(
+                "prepare.max_interactions reads the first events only, and those of 'feedback' come last; leave one out"
+            )
         return self
 
     def tuned_label(self) -> str:

@@ -14,14 +14,14 @@ import polars as pl
 
 from foretaste.arrays import IntArray
 from foretaste.data.counting import in_core, last_of_each_pair
-from foretaste.data.schemas import ITEM_ID, PART, TIMESTAMP, USER_ID
+from foretaste.data.schemas import ITEM_ID, PART, TIMESTAMP, USER_ID, WEIGHT
 
 Frame: TypeAlias = nw.LazyFrame[Any]
 
 KEEP = "keep"
 """True for the rows that a step keeps."""
 EVENTS = "events"
-"""How many events of its pair a row stands for."""
+"""How many plain events of its pair a row stands for."""
 _ROW = "row"
 _NUM_EXAMPLES = 3
 
@@ -44,7 +44,10 @@ class Engine(Protocol):
         ...
 
     def flag_last(self, frame: Frame) -> Frame:
-        """Add `keep`, true for the last event of each (user, item, part), and `events`, the size of that group."""
+        """Add `keep`, true for the last event of each (user, item, part), and `events`, the size of that group.
+
+        Where events have weights, `events` is their sum.
+        """
         ...
 
     def flag_core(self, frame: Frame, min_per_user: int, min_per_item: int) -> Frame:
@@ -71,7 +74,8 @@ class LazyEngine:
     def flag_last(self, frame: Frame) -> Frame:
         """See `Engine`."""
         pair = [column for column in (USER_ID, ITEM_ID, PART) if column in frame.collect_schema()]
-        last, size = nw.col(_ROW).max().over(*pair), nw.len().over(*pair)
+        counted = nw.col(WEIGHT).fill_null(1.0).sum() if WEIGHT in frame.collect_schema() else nw.len()
+        last, size = nw.col(_ROW).max().over(*pair), counted.over(*pair)
         return _held(frame.with_columns((nw.col(_ROW) == last).alias(KEEP), size.alias(EVENTS)))
 
     def flag_core(self, frame: Frame, min_per_user: int, min_per_item: int) -> Frame:
@@ -116,7 +120,10 @@ class PolarsEngine:
             part_N, num_parts = _codes(rows[PART].cast(pl.Categorical(pl.Categories.random())))
             user_N, num_users = user_N * num_parts + part_N, num_users * num_parts
         is_last_N, count_N = last_of_each_pair(user_N, item_N, timestamp_N, num_users, num_items)
-        return nw.from_native(rows.with_columns(pl.Series(KEEP, is_last_N), pl.Series(EVENTS, count_N)).lazy())
+        rows = rows.with_columns(pl.Series(KEEP, is_last_N), pl.Series(EVENTS, count_N))
+        if WEIGHT in rows.columns:
+            rows = rows.with_columns(pl.col(WEIGHT).fill_null(1.0).sum().over(USER_ID, ITEM_ID).alias(EVENTS))
+        return nw.from_native(rows.lazy())
 
     def flag_core(self, frame: Frame, min_per_user: int, min_per_item: int) -> Frame:
         """See `Engine`."""

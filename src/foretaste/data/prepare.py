@@ -1,7 +1,7 @@
 """From raw events to `Interactions`: repeats, ratings, k-core, weights, with an audit of every row dropped.
 
-The steps run in this order: row limit, repeated pairs, rating threshold, k-core. A user's last word counts: someone
-who rated an item 5 and later 2 does not like it.
+The steps run in this order: row limit, repeated pairs, what was passed over, rating threshold, k-core. A user's last
+word counts: someone who rated an item 5 and later 2, or passed it over, does not like it.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from foretaste.arrays import SECONDS_PER_DAY, FloatArray, IntArray, LongArray
 from foretaste.data.engines import EVENTS, KEEP, Engine, Frame, LazyEngine, PolarsEngine
 from foretaste.data.interactions import Dataset, Interactions
 from foretaste.data.raw import Note, RawTables
-from foretaste.data.schemas import ITEM_ID, PART, PARTS, RATING, TIMESTAMP, USER_ID
+from foretaste.data.schemas import ITEM_ID, PART, PARTS, RATING, TIMESTAMP, USER_ID, WEIGHT
 from foretaste.data.vocabulary import Vocabulary
 from foretaste.errors import DataError
 from foretaste.settings import Settings
@@ -32,13 +32,14 @@ class PrepareConfig(Settings):
     max_interactions: int | None = Field(default=None, gt=0)
     """Read no more than the first so many events; None reads all."""
     min_rating: float | None = None
-    """Events rated below are not positives and are dropped; None takes every event as a positive."""
+    """Events rated below are not positives and are dropped; None takes every event as a positive. Feedback that is no
+    rating, such as a click, has no rating to be below."""
     min_user_interactions: int = Field(default=1, ge=1)
     """Each user keeps at least so many events (with `min_item_interactions`, iterated until both hold)."""
     min_item_interactions: int = Field(default=1, ge=1)
     """Each item keeps at least so many events."""
     weight: Literal["one", "rating", "events"] = "one"
-    """What an event counts: 1, its rating, or how often the pair occurred."""
+    """What an event counts: 1, its rating, or how often the pair occurred; times the weight of its kind of feedback."""
     half_life_days: float | None = Field(default=None, gt=0)
     """Days in which an event loses half its weight, counted from the newest; None counts all ages alike."""
 
@@ -84,7 +85,7 @@ def prepare(raw: RawTables, config: PrepareConfig) -> Prepared:
     engine = ENGINES[config.engine]()
     weight_column = {"one": None, "rating": RATING, "events": EVENTS}[config.weight]
     rated = weight_column == RATING or config.min_rating is not None
-    needed = (USER_ID, ITEM_ID, TIMESTAMP, PART, *([RATING] if rated else []))
+    needed = (USER_ID, ITEM_ID, TIMESTAMP, PART, WEIGHT, *([RATING] if rated else []))
     wanted = raw.interactions.select([column for column in needed if column in columns])
     frame = engine.load(wanted if config.max_interactions is None else wanted.head(config.max_interactions))
     dropped = [note for note in raw.notes if note.drops_events]
@@ -105,8 +106,13 @@ def prepare(raw: RawTables, config: PrepareConfig) -> Prepared:
     frame = drop(engine.flag_last(frame), "repeated pair, a later event counts")
     if weight_column != EVENTS:
         frame = frame.drop(EVENTS)
+    if WEIGHT in columns:
+        counts = (nw.col(WEIGHT) > 0).fill_null(True)
+        frame = drop(frame.with_columns(counts.alias(KEEP)), "pair whose last event passed the item over")
     if config.min_rating is not None:
         good = (nw.col(RATING) >= config.min_rating).fill_null(False)
+        if WEIGHT in columns:
+            good = good | (nw.col(RATING).is_null() & ~nw.col(WEIGHT).is_null())
         frame = drop(frame.with_columns(good.alias(KEEP)), f"rating below {config.min_rating:g} (min_rating)")
     if max(config.min_user_interactions, config.min_item_interactions) > 1:
         core = f"{config.min_user_interactions}-core of users, {config.min_item_interactions}-core of items"
@@ -166,6 +172,8 @@ def _encode(rows: pl.DataFrame, weight_column: str | None, half_life_days: float
     item_N, items = _dense(rows[ITEM_ID])
     timestamp_N = rows[TIMESTAMP].to_numpy() if TIMESTAMP in rows.columns else None
     weight_N = np.ones(len(rows), np.float32) if weight_column is None else rows[weight_column].fill_null(1).to_numpy()
+    if WEIGHT in rows.columns and weight_column != EVENTS:
+        weight_N = weight_N * rows[WEIGHT].fill_null(1).to_numpy()
     if half_life_days is not None:
         assert timestamp_N is not None
         weight_N = weight_N * decay(timestamp_N, half_life_days)

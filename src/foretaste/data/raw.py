@@ -36,8 +36,9 @@ class RawTables:
     """Lazy frames as a source reads them. Nothing is computed before `prepare` collects them.
 
     `interactions` has `user_id` and `item_id` as strings and, where the data has them, `rating` (Float32), `timestamp`
-    (Int64, UTC seconds) and `part` (of a given split). Its rows are in the order of the file. Rows that could not be
-    read are not among them: they are counted in `notes`.
+    (Int64, UTC seconds), `part` (of a given split) and, where feedback joined, `weight` (Float32, null for a plain
+    event). Its rows are in the order of the file. Rows that could not be read are not among them: they are counted in
+    `notes`.
     """
 
     interactions: nw.LazyFrame[Any]

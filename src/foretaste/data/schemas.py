@@ -11,6 +11,9 @@ TIMESTAMP = "timestamp"
 PART = "part"
 """Which part of a given split a row belongs to: one of `PARTS`."""
 
+WEIGHT = "weight"
+"""How many plain events a row counts for; null for one."""
+
 PARTS = ("train", "valid", "test")
 
 TITLE = "title"

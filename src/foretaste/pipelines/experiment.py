@@ -65,6 +65,20 @@ class Judged:
         return (*self.earlier, self)
 
 
+def pinned(config: ExperimentConfig) -> ExperimentConfig:
+    """The same config, which tells to which row of a service's log it reads; as it is where it reads none.
+
+    Raises:
+        ConfigError: the log's database is none that can be used.
+        DataError: there are no logs, or their database does not answer.
+    """
+    if config.feedback is None:
+        return config
+    from foretaste.data.feedback_events import pinned as pinned_feedback
+
+    return config.model_copy(update={"feedback": pinned_feedback(config.feedback)})
+
+
 def prepare_data(config: ExperimentConfig, narrator: Narrator) -> Prepared:
     """Read the source and prepare its events."""
     raw = read_source(config.data, config.bad_rows)
@@ -75,6 +89,10 @@ def prepare_data(config: ExperimentConfig, narrator: Narrator) -> Prepared:
         from foretaste.data.erased_users import without_erased  # brings SQLAlchemy, which few trainings need
 
         raw = without_erased(raw, config.erasures)
+    if config.feedback is not None:
+        from foretaste.data.feedback_events import with_feedback
+
+        raw = with_feedback(raw, config.feedback)
     prepared = prepare(raw, config.prepare)
     narrator.say("prepare", _prepared_line(prepared.audit))
     for remark in prepared.audit.remarks:

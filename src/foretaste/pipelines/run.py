@@ -28,7 +28,7 @@ from foretaste.evaluation.truth import Agreement, agreement
 from foretaste.evaluation.warnings import EvaluationWarning, of_figures, of_split
 from foretaste.evaluation.windows import average, mean
 from foretaste.models.registry import check_trainable
-from foretaste.pipelines.experiment import Divided, Judged, divide, judge
+from foretaste.pipelines.experiment import Divided, Judged, divide, judge, pinned
 from foretaste.pipelines.narration import Narrator, Silence
 from foretaste.pipelines.promotion import tell_registries
 from foretaste.pipelines.provenance import provenance, write_provenance
@@ -129,7 +129,7 @@ def run(
         )
     for spec in config.models.values():
         check_trainable(spec.type)
-    config, started_at = config.model_copy(update={"tracking": None}), datetime.now(UTC)
+    config, started_at = pinned(config.model_copy(update={"tracking": None})), datetime.now(UTC)
     run_id = f"{started_at:%Y%m%d-%H%M%S}-{config.name}"
     divided = divide(config, narrator)
     judged = [judge(label, config, divided, narrator) for label in config.models]

@@ -10,7 +10,7 @@ from foretaste.errors import ArtifactError, ConfigError
 from foretaste.evaluation.protocol import Evaluation
 from foretaste.evaluation.protocol import evaluate as evaluate_model
 from foretaste.models.registry import check_trainable
-from foretaste.pipelines.experiment import divide, fit, learns_by_gradient, may_stop_early, refit_spec
+from foretaste.pipelines.experiment import divide, fit, learns_by_gradient, may_stop_early, pinned, refit_spec
 from foretaste.pipelines.narration import Narrator, Silence
 from foretaste.pipelines.promotion import tell_registries
 from foretaste.training.processes import is_writer, joined
@@ -49,7 +49,7 @@ def train(
     """
     if label is not None and label not in config.models:
         raise ConfigError(f"no model '{label}' in the config; it has {', '.join(config.models)}.")
-    config = config.model_copy(update={"tracking": None})  # where runs are sent is no part of a bundle
+    config = pinned(config.model_copy(update={"tracking": None}))  # where runs are sent is no part of a bundle
     labels = list(config.models) if label is None else [label]
     if not is_writer():
         labels, narrator = [each for each in labels if learns_by_gradient(config.models[each])], Silence()

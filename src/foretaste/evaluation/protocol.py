@@ -20,7 +20,7 @@ from foretaste.evaluation.metrics import HIT_METRICS, METRICS, keys
 from foretaste.evaluation.significance import Estimate, estimates_of
 from foretaste.evaluation.slices import Slice, item_slices, user_slices
 from foretaste.models.cold_start import score_or_popularity
-from foretaste.models.protocol import Query, Recommender, TopK
+from foretaste.models.protocol import Query, Scorer, TopK
 from foretaste.models.topk import queries_per_block, rank
 from foretaste.settings import Settings
 
@@ -112,23 +112,26 @@ class Evaluation:
 
 
 def evaluate(
-    model: Recommender,
+    model: Scorer,
     history: Interactions,
     held_out: Interactions,
     config: EvaluationConfig | None = None,
     negatives: Interactions | None = None,
     genres_IG: sparse.csr_array | None = None,
+    popularity_I: FloatArray | None = None,
 ) -> Evaluation:
     """Rank for every user with held-out events, and compare with those events.
 
     Args:
         model: fitted.
-        history: what is known of the users when they ask; it gives the popularity for cold users, too.
+        history: what is known of the users when they ask.
         held_out: the events to be foretold, over the same vocabularies.
         config: what to measure; the default is full ranking at 5, 10 and 20.
         negatives: user-item pairs to rank against, for `candidates: given`.
         genres_IG: an entry for each genre of each item, as `Dataset.genre_matrix` gives it; without it the metrics that
             need genres are left out.
+        popularity_I: what cold users are shown by, -inf for what they cannot be shown; the counts of the history
+            without.
 
     Raises:
         DataError: there is nothing to judge, or candidates were asked for that the data does not bring.
@@ -140,7 +143,8 @@ def evaluate(
     user_B = np.flatnonzero(np.diff(relevant_UI.indptr)).astype(np.int32)
     lists = Lists(config.metrics, config.cutoffs, history_UI, genres_IG)
     candidates = _candidates(config, lists.num_users_I, negatives)
-    popularity_I = history.item_counts().astype(np.float32)
+    if popularity_I is None:
+        popularity_I = history.item_counts().astype(np.float32)
 
     found = []
     for block in _blocks(len(user_B), _USERS_A_BLOCK):
@@ -168,7 +172,7 @@ class _Ranked(NamedTuple):
 
 
 def _rank(
-    model: Recommender,
+    model: Scorer,
     query: Query,
     popularity_I: FloatArray,
     relevant_BI: sparse.csr_array,

@@ -6,10 +6,10 @@ Evaluation and serving share this, so that a cold user is judged by the list tha
 import numpy as np
 
 from foretaste.arrays import BoolArray, FloatArray
-from foretaste.models.protocol import Query, Recommender
+from foretaste.models.protocol import Query, Scorer
 
 
-def score_or_popularity(model: Recommender, query: Query, popularity_I: FloatArray) -> tuple[FloatArray, BoolArray]:
+def score_or_popularity(model: Scorer, query: Query, popularity_I: FloatArray) -> tuple[FloatArray, BoolArray]:
     """scores_BI of the model, with the rows of cold users replaced by popularity.
 
     Returns:

@@ -82,7 +82,15 @@ class TopK:
     """Scores of the items; -inf in an empty slot."""
 
 
-class Recommender(Protocol):
+class Scorer(Protocol):
+    """What can be judged: it gives every item a score for every user who asks."""
+
+    def score(self, query: Query) -> FloatArray:
+        """scores_BI, higher is better; -inf for an item that it cannot show."""
+        ...
+
+
+class Recommender(Scorer, Protocol):
     """A model. Its constructor takes its config; all it learns is in `state()`."""
 
     @property

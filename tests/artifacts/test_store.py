@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -76,6 +77,40 @@ def test_rollback_goes_back_step_by_step(store, contents):
     assert store.production_id() == a
     store.promote(c)
     assert store.rollback() == a
+
+
+def test_rollback_leaves_alone_what_somebody_promoted_meanwhile(store, contents):
+    a, b = (store.publish(contents).id for _ in range(2))
+    with pytest.raises(ArtifactError, match=f"'{a}' is not live any more, '{b}' is; nothing was rolled back"):
+        store.rollback("bad", of=a)
+    assert store.production_id() == b
+    assert store.rollback("bad", of=b) == a
+
+
+def test_rollback_works_though_the_live_bundle_is_gone(store, contents):
+    a, b = (store.publish(contents).id for _ in range(2))
+    shutil.rmtree(store.root / b)
+    assert store.predecessor() == a
+    assert store.rollback("gone") == a
+
+
+def test_verdicts_are_kept_with_reasons_and_figures_whether_anything_moves_or_not(store, contents):
+    live, other = store.publish(contents).id, store.publish(contents, promote=False).id
+    assert store.verdicts() == []
+    figures = {"ndcg@10": {"mean": 0.1}}
+    record = store.record("guard", "refuse", other, against=live, reasons=["worse."], evidence=figures)
+    store.record("watch", "stay", live, against=None, reasons=[], evidence={})
+    assert store.production_id() == live
+    assert [(one.by, one.decision, one.bundle_id) for one in store.verdicts()] == [
+        ("guard", "refuse", other),
+        ("watch", "stay", live),
+    ]
+    assert store.verdicts()[0] == record
+    assert record.evidence == figures
+    log = store.root / "verdicts.jsonl"
+    log.write_bytes(log.read_bytes()[:-20])
+    assert [one.by for one in store.verdicts()] == ["guard"]
+    assert store.prune(5) == []
 
 
 def test_rollback_works_though_the_last_line_of_the_log_was_cut_short(store, contents):

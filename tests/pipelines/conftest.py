@@ -61,7 +61,7 @@ class FakeTracker:
     """Keeps what it is told; fails where told to."""
 
     def __init__(self):
-        self.runs, self.aliases, self.problem = {}, {}, None
+        self.runs, self.aliases, self.tags, self.problem = {}, {}, {}, None
 
     def send(self, run, experiment, model):
         self._fail()
@@ -72,6 +72,10 @@ class FakeTracker:
     def set_aliases(self, model, aliases):
         self._fail()
         self.aliases[model] = dict(aliases)
+
+    def set_version_tags(self, model, version, tags):
+        self._fail()
+        self.tags[model, version] = dict(tags)
 
     def _fail(self):
         if self.problem:

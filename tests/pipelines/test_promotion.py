@@ -1,7 +1,7 @@
 import pytest
 
 from foretaste.artifacts.store import BundleStore
-from foretaste.pipelines.promotion import promote, rollback
+from foretaste.pipelines.promotion import promote, rollback, tell_verdict
 from foretaste.pipelines.run import run
 from foretaste.pipelines.tracking import Destination
 
@@ -50,3 +50,32 @@ def test_without_registered_bundles_no_tracker_is_asked(small_config, tmp_path, 
     monkeypatch.setattr("foretaste.pipelines.promotion.open_tracker", refuse)
     result = run(small_config(), tmp_path, [], promote=False)
     promote(BundleStore(tmp_path / "bundles"), result.bundle_id, "", Listener())
+
+
+def decided(store, bundle_id, decision="refuse"):
+    return store.record("guard", decision, bundle_id, against="before", reasons=["worse.", "Slower."], evidence={})
+
+
+def test_a_verdict_is_tagged_on_the_version_of_its_bundle(two, tracker, tmp_path):
+    store = BundleStore(tmp_path / "bundles")
+    record = decided(store, two[1].bundle_id)
+    tell_verdict(store, record, Listener())
+    assert tracker.tags == {
+        ("films", "2"): {
+            "foretaste.guard": "refuse",
+            "foretaste.guard.reasons": "worse. Slower.",
+            "foretaste.guard.against": "before",
+            "foretaste.guard.at": record.timestamp,
+        }
+    }
+
+
+def test_a_verdict_that_no_registry_takes_is_told(two, tracker, tmp_path, small_config):
+    store, listener = BundleStore(tmp_path / "bundles"), Listener()
+    tracker.problem = "no answer"
+    tell_verdict(store, decided(store, two[1].bundle_id), listener)
+    assert listener.said == ["the registry does not know what was decided: no answer"]
+    unregistered = run(small_config(name="three"), tmp_path, [])
+    tell_verdict(store, decided(store, unregistered.bundle_id), listener)
+    tell_verdict(store, decided(store, "gone"), listener)
+    assert len(listener.said) == 1

@@ -47,6 +47,16 @@ def test_a_bundle_is_a_version_and_aliases_name_it(tracker, make_run):
     }
 
 
+def test_tags_of_a_version_are_written_and_replaced(tracker, make_run):
+    version = tracker.send(make_run(), "films", "small").version
+    tracker.set_version_tags("small", version, {"foretaste.guard": "keep", "foretaste.guard.reasons": "no gain"})
+    tracker.set_version_tags("small", version, {"foretaste.guard": "promote", "long": "x" * 9000})
+    tags = tracker._client.get_model_version("small", version).tags
+    assert (tags["foretaste.guard"], tags["foretaste.guard.reasons"], len(tags["long"])) == ("promote", "no gain", 5000)
+    with pytest.raises(TrackingError):
+        tracker.set_version_tags("small", "99", {"foretaste.guard": "keep"})
+
+
 def test_a_run_is_kept_once_however_often_it_is_sent(tracker, make_run):
     first = tracker.send(make_run(), "films", "small")
     assert tracker.send(make_run(), "films", "small") == first

@@ -1,7 +1,7 @@
 """The bundles of one place, and which of them is live."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +9,7 @@ from typing import Any, Literal
 from foretaste.artifacts import atomic
 from foretaste.artifacts.bundle import Bundle, BundleContents, Clock, utc_now, write_bundle
 from foretaste.artifacts.manifest import Manifest
+from foretaste.artifacts.verdicts import VerdictRecord, append_verdict, read_verdicts
 from foretaste.errors import ArtifactError
 
 PRODUCTION = "production"
@@ -56,7 +57,8 @@ class Promotion:
 class BundleStore:
     """A folder of bundles.
 
-    `production` is a link in it, moved atomically; every move is a line of `promotions.jsonl`.
+    `production` is a link in it, moved atomically; every move is a line of `promotions.jsonl`, and what was decided on
+    a bundle, whether it moved the link or not, is one of `verdicts.jsonl`.
     """
 
     def __init__(self, root: Path | str = DEFAULT_ROOT, *, clock: Clock = utc_now) -> None:
@@ -131,15 +133,22 @@ class BundleStore:
         with atomic.locked(self.root):
             self._move_production(checked_id, "promote", reason)
 
-    def rollback(self, reason: str = "") -> str:
+    def rollback(self, reason: str = "", *, of: str | None = None) -> str:
         """Make the bundle that was live before this one the live one again; its id is returned.
 
+        Args:
+            reason: why, for the log.
+            of: the bundle that must be the live one still; None for whichever is.
+
         Raises:
-            ArtifactError: there was none before, or it is gone or damaged; the live one stays.
+            ArtifactError: there was none before, or it is gone or damaged, or another than `of` is live; the live one
+                stays.
         """
-        live = self.folder().name
+        live = self.production_id() or self.folder().name
         with atomic.locked(self.root):
-            before = self._predecessor()
+            if of is not None and (live := str(self.production_id())) != of:
+                raise ArtifactError(f"{self.root}: '{of}' is not live any more, '{live}' is; nothing was rolled back.")
+            before = self.predecessor()
             if before is None:
                 raise ArtifactError(f"{self.root}: nothing to roll back to, no bundle was live before '{live}'.")
             self._move_production(self.check(before), "rollback", reason)
@@ -155,7 +164,7 @@ class BundleStore:
         with atomic.locked(self.root):
             atomic.clear_abandoned(self.root)
             ids = [each.bundle_id for each in self.list() if each.manifest]
-            spared = {self.production_id(), self._predecessor(), *ids[max(len(ids) - keep, 0) :]}
+            spared = {self.production_id(), self.predecessor(), *ids[max(len(ids) - keep, 0) :]}
             doomed = [bundle_id for bundle_id in ids if bundle_id not in spared]
             for bundle_id in doomed:
                 atomic.remove_folder(self.root / bundle_id)
@@ -167,17 +176,11 @@ class BundleStore:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
         return [move for move in map(_promotion, lines) if move is not None]
 
-    def _move_production(self, bundle_id: str, action: Literal["promote", "rollback"], reason: str) -> None:
-        """Move the link, then log it: should the log line be lost, the link still tells what is live."""
-        before = self.production_id()
-        if before == bundle_id:
-            return
-        atomic.replace_link(self.root / PRODUCTION, bundle_id)
-        move = Promotion(self._clock().isoformat(), action, before, bundle_id, reason)
-        atomic.append_line(self.root / _PROMOTIONS_FILE, json.dumps(move.to_json(), ensure_ascii=False))
+    def predecessor(self) -> str | None:
+        """The bundle that was live before this one, to which a rollback goes; None where there is none any more.
 
-    def _predecessor(self) -> str | None:
-        """The bundle that was live before this one: a promotion is a step forward, a rollback takes one back."""
+        A promotion is a step forward, a rollback takes one back.
+        """
         steps = []
         for move in self.history():
             if move.action == "promote":
@@ -188,6 +191,36 @@ class BundleStore:
         live = self.production_id()
         earlier = (step for step in reversed(steps) if step != live and _is_bundle_folder(self.root / step))
         return next(earlier, None)
+
+    def record(
+        self,
+        by: Literal["guard", "watch"],
+        decision: Literal["promote", "keep", "refuse", "stay", "rollback"],
+        bundle_id: str,
+        *,
+        against: str | None,
+        reasons: Sequence[str],
+        evidence: Mapping[str, Any],
+    ) -> VerdictRecord:
+        """Write down what was decided on a bundle; the line is returned. Nothing is moved by it."""
+        record = VerdictRecord(
+            self._clock().isoformat(), by, decision, bundle_id, against, tuple(reasons), dict(evidence)
+        )
+        append_verdict(self.root, record)
+        return record
+
+    def verdicts(self) -> Sequence[VerdictRecord]:
+        """What was decided on bundles, oldest first."""
+        return read_verdicts(self.root)
+
+    def _move_production(self, bundle_id: str, action: Literal["promote", "rollback"], reason: str) -> None:
+        """Move the link, then log it: should the log line be lost, the link still tells what is live."""
+        before = self.production_id()
+        if before == bundle_id:
+            return
+        atomic.replace_link(self.root / PRODUCTION, bundle_id)
+        move = Promotion(self._clock().isoformat(), action, before, bundle_id, reason)
+        atomic.append_line(self.root / _PROMOTIONS_FILE, json.dumps(move.to_json(), ensure_ascii=False))
 
 
 def _is_bundle_folder(path: Path) -> bool:

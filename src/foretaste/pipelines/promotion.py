@@ -6,7 +6,8 @@ The store decides. A registry that cannot be reached is told later: whatever is 
 from collections import defaultdict
 from typing import NamedTuple
 
-from foretaste.artifacts.store import BundleStore
+from foretaste.artifacts.store import BundleStore, Listing
+from foretaste.artifacts.verdicts import VerdictRecord
 from foretaste.errors import TrackingError
 from foretaste.pipelines.narration import Narrator
 from foretaste.pipelines.tracking import kept_destination, open_tracker, with_password
@@ -22,6 +23,13 @@ class _Model(NamedTuple):
     name: str
 
 
+class _Version(NamedTuple):
+    """What a bundle is known as in a registry."""
+
+    model: _Model
+    number: str
+
+
 def promote(store: BundleStore, bundle_id: str, reason: str, narrator: Narrator) -> None:
     """Make a bundle the live one, and let the registry's `production` name it.
 
@@ -32,13 +40,20 @@ def promote(store: BundleStore, bundle_id: str, reason: str, narrator: Narrator)
     tell_registries(store, narrator)
 
 
-def rollback(store: BundleStore, reason: str, narrator: Narrator) -> str:
+def rollback(store: BundleStore, reason: str, narrator: Narrator, *, of: str | None = None) -> str:
     """Make the bundle that was live before the live one again, and let the registry's `production` name it.
 
+    Args:
+        store: of the bundles.
+        reason: why, for the log.
+        narrator: told where the registry cannot be.
+        of: the bundle that must be the live one still; None for whichever is.
+
     Raises:
-        ArtifactError: there was none before, or it is gone or damaged; the live one stays.
+        ArtifactError: there was none before, or it is gone or damaged, or another than `of` is live; the live one
+            stays.
     """
-    bundle_id = store.rollback(reason)
+    bundle_id = store.rollback(reason, of=of)
     tell_registries(store, narrator)
     return bundle_id
 
@@ -48,19 +63,45 @@ def tell_registries(store: BundleStore, narrator: Narrator) -> None:
 
     A model none of whose versions is live has no `production`. What cannot be told is said, and stands in no one's way.
     """
-    artifacts, live = store.root.parent, store.production_id()
+    live = store.production_id()
     versions: dict[_Model, dict[str, str | None]] = defaultdict(lambda: {CANDIDATE: None, PRODUCTION: None})
     for each in store.list():  # oldest first
-        run_id = each.manifest.run_id if each.manifest else ""
-        kept = kept_destination(artifacts / "runs" / run_id) if run_id else {}
-        if "version" in kept and kept["bundle_id"] == each.bundle_id:
-            aliases = versions[_Model(kept["uri"], kept["model"])]
-            aliases[CANDIDATE] = kept["version"]
+        if (version := _version(store, each)) is not None:
+            aliases = versions[version.model]
+            aliases[CANDIDATE] = version.number
             if each.bundle_id == live:
-                aliases[PRODUCTION] = kept["version"]
+                aliases[PRODUCTION] = version.number
     for model, aliases in versions.items():
         try:
-            open_tracker(with_password(model.uri), artifacts).set_aliases(model.name, aliases)
+            open_tracker(with_password(model.uri), store.root.parent).set_aliases(model.name, aliases)
         except TrackingError as error:
             narrator.say("tracking", f"the registry does not know what is live: {error}")
             narrator.say("", "tell it later with `foretaste track`")
+
+
+def tell_verdict(store: BundleStore, record: VerdictRecord, narrator: Narrator) -> None:
+    """Tag the version that the bundle is registered as, where it is, with what was decided on it and why."""
+    listing = next((each for each in store.list() if each.bundle_id == record.bundle_id), None)
+    version = None if listing is None else _version(store, listing)
+    if version is None:
+        return
+    tags = {
+        f"foretaste.{record.by}": record.decision,
+        f"foretaste.{record.by}.reasons": " ".join(record.reasons),
+        f"foretaste.{record.by}.against": record.against or "",
+        f"foretaste.{record.by}.at": record.timestamp,
+    }
+    try:
+        tracker = open_tracker(with_password(version.model.uri), store.root.parent)
+        tracker.set_version_tags(version.model.name, version.number, tags)
+    except TrackingError as error:
+        narrator.say("tracking", f"the registry does not know what was decided: {error}")
+
+
+def _version(store: BundleStore, listing: Listing) -> _Version | None:
+    """What a bundle is registered as; None where it is not."""
+    run_id = listing.manifest.run_id if listing.manifest else ""
+    kept = kept_destination(store.root.parent / "runs" / run_id) if run_id else {}
+    if "version" not in kept or kept["bundle_id"] != listing.bundle_id:
+        return None
+    return _Version(_Model(kept["uri"], kept["model"]), kept["version"])

@@ -23,6 +23,7 @@ _METRICS_A_BATCH = 500
 _PARAMS_A_BATCH = 100
 _LONGEST_PARAM = 6000
 _LONGEST_TAG = 8000
+_LONGEST_VERSION_TAG = 5000
 _LONGEST_REASON = 300
 _QUIET = {
     # A server that is down is told at once; MLflow would try for minutes, and the run can be sent later.
@@ -97,6 +98,12 @@ class MLflowTracker:
                     self._client.set_registered_model_alias(model, alias, version)
                 elif version is None and alias in standing:
                     self._client.delete_registered_model_alias(model, alias)
+
+    def set_version_tags(self, model: str, version: str, tags: Mapping[str, str]) -> None:
+        """Write tags on a version of a registered model."""
+        with self._explained():
+            for name, value in tags.items():
+                self._client.set_model_version_tag(model, version, name, value[:_LONGEST_VERSION_TAG])
 
     def _send_model(self, model: TrackedModel, run: TrackedRun, experiment_id: str, parent_id: str) -> None:
         tags = {"mlflow.parentRunId": parent_id, RUN_ID: run.run_id}

@@ -75,3 +75,7 @@ class Tracker(Protocol):
     def set_aliases(self, model: str, aliases: Mapping[str, str | None]) -> None:
         """Let each alias of a model name a version, or none."""
         ...
+
+    def set_version_tags(self, model: str, version: str, tags: Mapping[str, str]) -> None:
+        """Write tags on a version of a model; those of the same name are replaced."""
+        ...

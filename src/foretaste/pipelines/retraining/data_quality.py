@@ -1,0 +1,94 @@
+"""Whether training data is fit to learn from, beside that of the model that is live."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import numpy as np
+
+from foretaste.artifacts.bundle import Bundle
+from foretaste.data.interactions import Interactions
+from foretaste.data.vocabulary import Vocabulary
+from foretaste.pipelines.retraining.finding import Finding
+from foretaste.pipelines.retraining.guard_settings import DataLimits
+
+_SECONDS_PER_HOUR = 3600
+
+
+def check_data(history: Interactions, champion: Bundle | None, limits: DataLimits, now: float) -> list[Finding]:
+    """What of the data is in order, and what is not. Cheap: to be asked before a training, too.
+
+    Args:
+        history: what is to be learnt from.
+        champion: the live bundle, against which nothing should have been lost; None where there is none.
+        limits: what may be.
+        now: UTC seconds.
+    """
+    findings = [] if champion is None else list(_losses(history, champion, limits))
+    if limits.max_user_share is not None:
+        busiest = float(history.user_counts().max(initial=0) / max(len(history), 1))
+        told = f"the busiest user has {busiest:.1%} of the events; at most {limits.max_user_share:.0%} is a person's."
+        passed = busiest <= limits.max_user_share
+        findings.append(Finding("data", "busiest user", passed, told, busiest, limits.max_user_share))
+    if history.timestamp_N is not None and len(history):
+        newest = int(history.timestamp_N.max())
+        if limits.max_hours_ahead is not None:
+            ahead_hours = (newest - now) / _SECONDS_PER_HOUR
+            passed = ahead_hours <= limits.max_hours_ahead
+            told = f"the newest event is of {_day(newest)}{'' if passed else ', which is yet to come'}."
+            findings.append(Finding("data", "newest event", passed, told, ahead_hours, limits.max_hours_ahead))
+        if champion is not None and (known := last_learnt(champion)) is not None:
+            passed = newest >= known
+            than = "no older than" if passed else "older than"
+            told = f"the data ends on {_day(newest)}, {than} what the champion learnt from, up to {_day(known)}."
+            findings.append(Finding("data", "age", passed, told, float(newest), float(known)))
+    return findings
+
+
+def last_learnt(bundle: Bundle) -> int | None:
+    """The last event that a bundle was trained on, UTC seconds; None for data without timestamps."""
+    window = bundle.manifest.training_window
+    return None if window is None else int(datetime.fromisoformat(window.last).timestamp())
+
+
+def _losses(history: Interactions, champion: Bundle, limits: DataLimits) -> Iterator[Finding]:
+    num_pairs = int(history.to_csr().nnz)
+    before = champion.manifest.num_interactions
+    had_items = champion.items.ids.filter(champion.popularity_I > 0)
+    had_users = champion.users.ids.filter(np.diff(champion.history.weights_UI.indptr) > 0)
+    kept_items = _present(history.items, history.item_counts() > 0, Vocabulary(had_items))
+    kept_users = _present(history.users, history.user_counts() > 0, Vocabulary(had_users))
+    had_pairs, kept_pairs = _pairs(history, champion)
+    rows = (
+        ("events", num_pairs, before, limits.min_event_share, "events, where the champion had"),
+        ("items", kept_items, len(had_items), limits.min_item_share, "items are left of the champion's"),
+        ("users", kept_users, len(had_users), limits.min_user_share, "users are left of the champion's"),
+        ("pairs", kept_pairs, had_pairs, limits.min_pair_share, "pairs of user and item are left of the champion's"),
+    )
+    for name, now, then, limit, words in rows:
+        if limit is not None:
+            share = now / then if then else 1.0
+            told = f"{now:,} {words} {then:,} ({share:.0%}); at least {limit:.0%} is expected."
+            yield Finding("data", name, share >= limit, told, share, limit)
+
+
+def _pairs(history: Interactions, champion: Bundle) -> tuple[int, int]:
+    """Pairs of the champion whose last event is of the time that the data covers, and how many of them are in it."""
+    stored, times_N = champion.history.weights_UI.tocoo(), champion.history.timestamp_N
+    of_now_N = np.ones(len(stored.row), dtype=bool)
+    if times_N is not None and history.timestamp_N is not None:
+        of_now_N = times_N >= history.timestamp_N.min(initial=np.iinfo(np.int64).max)
+    user_N = history.users.indices(champion.users.ids)[stored.row[of_now_N]]
+    item_N = history.items.indices(champion.items.ids)[stored.col[of_now_N]]
+    is_known_N = (user_N >= 0) & (item_N >= 0)
+    wanted_N = user_N[is_known_N].astype(np.int64) * history.num_items + item_N[is_known_N]
+    present_N = history.user_N.astype(np.int64) * history.num_items + history.item_N
+    return int(of_now_N.sum()), int(np.isin(wanted_N, present_N).sum())
+
+
+def _present(vocabulary: Vocabulary, has_events: np.ndarray, wanted: Vocabulary) -> int:
+    found = vocabulary.indices(wanted.ids)
+    return int(has_events[found[found >= 0]].sum())
+
+
+def _day(utc_seconds: float) -> str:
+    return datetime.fromtimestamp(utc_seconds, UTC).strftime("%Y-%m-%d %H:%M")

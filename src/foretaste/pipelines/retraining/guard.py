@@ -1,0 +1,199 @@
+"""Whether a newly trained bundle takes the place of the one that is live.
+
+What cannot serve is found first: numbers that are none, data that has been lost, a holdout that has been learnt. Then
+both are judged on the same fresh events, and the challenger must be no worse than a margin allows (non-inferiority: a
+retraining also brings in new users and items, so it need not win every time), for all users and for each group of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from time import time
+from typing import Any, Literal
+
+import numpy as np
+
+from foretaste.artifacts.bundle import Bundle
+from foretaste.artifacts.store import BundleStore
+from foretaste.data.interactions import Interactions
+from foretaste.data.log_database import LogDatabase
+from foretaste.data.vocabulary import Vocabulary
+from foretaste.errors import ArtifactError
+from foretaste.evaluation.significance import Estimate
+from foretaste.pipelines.retraining.accuracy import (
+    Trial,
+    check_accuracy,
+    check_holdout,
+    check_lists,
+    check_slices,
+    fresh,
+    judge,
+)
+from foretaste.pipelines.retraining.budgets import check_budgets
+from foretaste.pipelines.retraining.data_quality import check_data
+from foretaste.pipelines.retraining.finding import Finding
+from foretaste.pipelines.retraining.guard_settings import GuardConfig
+from foretaste.pipelines.retraining.replayed import check_replay
+from foretaste.pipelines.retraining.rollbacks import check_rollbacks
+from foretaste.pipelines.retraining.soundness import check_soundness
+from foretaste.serving.slate_settings import SlateConfig
+
+__all__ = ["GuardConfig", "Verdict", "guard"]
+
+Decision = Literal["promote", "keep", "refuse"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be done with a challenger, and why."""
+
+    decision: Decision
+    """`promote`: make it live. `keep`: leave what is live; nothing is wrong with the challenger, but nothing speaks for
+    it. `refuse`: it is sick or worse."""
+    challenger: str
+    """Bundle id."""
+    champion: str | None
+    """Bundle id; None where nothing was live."""
+    reasons: tuple[str, ...]
+    """A sentence each, the decisive ones first."""
+    findings: tuple[Finding, ...]
+    """Everything that was looked at, in order."""
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    """Accuracy on the holdout, and what it was measured on; plain JSON types."""
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """The figures behind the reasons; plain JSON types."""
+        return {**self.figures, "findings": [finding.to_json() for finding in self.findings]}
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "decision": self.decision,
+            "challenger": self.challenger,
+            "champion": self.champion,
+            "reasons": list(self.reasons),
+            "evidence": self.evidence,
+        }
+
+
+def guard(
+    champion: Bundle | None,
+    challenger: Bundle,
+    history: Interactions,
+    holdout: Interactions,
+    config: GuardConfig | None = None,
+    database: LogDatabase | None = None,
+    *,
+    store: BundleStore | None = None,
+    slate: SlateConfig | None = None,
+    now: float | None = None,
+) -> Verdict:
+    """Judge a challenger beside the champion.
+
+    Args:
+        champion: the live bundle; None where there is none.
+        challenger: trained on `history`.
+        history: every event before the holdout.
+        holdout: the newest events, over the vocabularies of `history`.
+        config: when the challenger takes the champion's place.
+        database: of the service's log, for the replay; None asks no log.
+        store: whose roll-backs are remembered; None remembers none.
+        slate: how the service makes an answer of the best items; by default by score alone.
+        now: UTC seconds; the clock's by default.
+    """
+    config, now = config or GuardConfig(), time() if now is None else now
+    findings = check_soundness(challenger)
+    findings += check_data(history, champion, config.data, now)
+    findings += check_holdout(challenger, history, holdout)
+    if champion is not None:
+        findings += _same_noun(champion, challenger)
+    if store is not None:
+        findings += check_rollbacks(store, challenger, config.rest_hours_after_rollback, now)
+    if _worst(findings) == "refuse":  # what is sick is not asked for recommendations
+        return _verdict(challenger, champion, findings)
+    findings += check_budgets(challenger, config.budgets)
+    judged = fresh(holdout, champion)
+    num_users = len(np.unique(judged.user_N))
+    findings += _enough(num_users, judged, holdout, config, champion)
+    figures: dict[str, Any] = {"holdout": {"events": len(holdout), "fresh": len(judged), "users": num_users}}
+    if num_users >= 2 and _worst(findings) != "refuse":
+        try:
+            trial = judge(challenger, champion, history, judged, config)
+        except ArtifactError as error:
+            findings.append(Finding("sound", "champion", True, f"the champion cannot be judged beside it: {error}"))
+            trial = judge(challenger, None, history, judged, config)
+        is_popularity = challenger.manifest.model == "popularity"
+        findings += check_accuracy(trial, config, _news(champion, challenger), is_popularity=is_popularity)
+        findings += check_slices(trial, config)
+        findings += check_lists(trial, config, config.lists)
+        figures |= _figures(trial, config)
+    if database is not None and config.replay is not None:
+        findings.append(check_replay(challenger, database, config.replay, slate, now))
+    return _verdict(challenger, champion, findings, figures)
+
+
+def _verdict(
+    challenger: Bundle,
+    champion: Bundle | None,
+    findings: Sequence[Finding],
+    figures: Mapping[str, Any] | None = None,
+) -> Verdict:
+    """What fails decides, a refusal before all else; without a failure, what was measured against the champion."""
+    decision = _worst(findings)
+    if decision == "promote":
+        told = [each.sentence for each in findings if each.check == "accuracy"]
+    else:
+        failed = [each for each in findings if not each.passed]
+        told = [each.sentence for each in sorted(failed, key=lambda each: each.leads_to != "refuse")]
+    if champion is None and decision == "promote":
+        told.insert(0, "nothing was live.")
+    return Verdict(
+        decision, challenger.id, champion.id if champion else None, tuple(told), tuple(findings), figures or {}
+    )
+
+
+def _worst(findings: Sequence[Finding]) -> Decision:
+    failed = {each.leads_to for each in findings if not each.passed}
+    return "refuse" if "refuse" in failed else "keep" if "keep" in failed else "promote"
+
+
+def _same_noun(champion: Bundle, challenger: Bundle) -> list[Finding]:
+    ours, theirs = challenger.manifest.source.item_noun, champion.manifest.source.item_noun
+    if ours == theirs:
+        return []
+    told = f"its items are called '{ours}', those that are served '{theirs}': answers would change their field names."
+    return [Finding("sound", "item noun", False, told)]
+
+
+def _enough(
+    num_users: int, judged: Interactions, holdout: Interactions, config: GuardConfig, champion: Bundle | None
+) -> list[Finding]:
+    """Few users decide nothing, unless nothing is live."""
+    passed = num_users >= config.min_users or champion is None
+    stale = "" if len(judged) == len(holdout) else f", the champion having learnt from {len(holdout) - len(judged):,}"
+    told = f"{len(judged):,} fresh events by {num_users:,} users to judge by{stale}; {config.min_users:,} users decide."
+    return [Finding("holdout", "users", passed, told, float(num_users), float(config.min_users), leads_to="keep")]
+
+
+def _news(champion: Bundle | None, challenger: Bundle) -> str:
+    """The users and items with events that only the challenger knows, in words; empty for none."""
+    if champion is None:
+        return ""
+    users = _not_in(champion.users, challenger.users, np.diff(challenger.history.weights_UI.indptr) > 0)
+    items = _not_in(champion.items, challenger.items, challenger.popularity_I > 0)
+    return f"{users:,} users and {items:,} items are new" if users or items else ""
+
+
+def _not_in(known: Vocabulary, vocabulary: Vocabulary, has_events: np.ndarray) -> int:
+    return int((has_events & (known.indices(vocabulary.ids) < 0)).sum())
+
+
+def _figures(trial: Trial, config: GuardConfig) -> dict[str, Any]:
+    def told(estimate: Estimate) -> dict[str, float]:
+        return vars(estimate)
+
+    found = {"challenger": trial.challenger, "champion": trial.champion, "popularity": trial.popularity}
+    return {
+        "metric": config.metric,
+        **{name: told(each.estimates[config.metric]) for name, each in found.items() if each is not None},
+    }

@@ -1,0 +1,31 @@
+"""A verdict is written down, told to the registry of models, and carried out."""
+
+from foretaste.artifacts.store import BundleStore
+from foretaste.pipelines.narration import Narrator
+from foretaste.pipelines.promotion import promote, tell_verdict
+from foretaste.pipelines.retraining.guard import Verdict
+
+
+def act(store: BundleStore, verdict: Verdict, narrator: Narrator) -> None:
+    """Write a verdict to the store's history and to the registry, and promote where it says so.
+
+    The line is written first: should the process die before the promotion, the history tells of a challenger that was
+    never live, and the next run judges anew.
+
+    Raises:
+        ArtifactError: the challenger is to be promoted, and is gone or damaged; the live one stays.
+    """
+    record = store.record(
+        "guard",
+        verdict.decision,
+        verdict.challenger,
+        against=verdict.champion,
+        reasons=verdict.reasons,
+        evidence=verdict.evidence,
+    )
+    narrator.say("guard", f"{verdict.decision}  {verdict.challenger}")
+    for reason in verdict.reasons:
+        narrator.say("", reason)
+    if verdict.decision == "promote":
+        promote(store, verdict.challenger, f"guard: {' '.join(verdict.reasons)}", narrator)
+    tell_verdict(store, record, narrator)

@@ -1,0 +1,188 @@
+"""Every planted fault is refused with its reason, and a good training goes live."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from foretaste.artifacts.store import BundleStore
+from foretaste.data.log_database import LogDatabase
+from foretaste.pipelines.narration import Silence
+from foretaste.pipelines.retraining.guard import guard
+from foretaste.pipelines.retraining.guard_settings import Budgets, DataLimits, GuardConfig
+from foretaste.pipelines.retraining.verdicts import act
+
+REASONS = {
+    "shuffled_users": "clearly worse",
+    "shuffled_items": "clearly worse",
+    "truncated": "it knows 50.0% of them",
+    "half_a_catalogue": "trained on other events",
+    "not_a_number": "16 of item_embeddings",
+    "collapsed": "clearly worse",
+    "wrong_sign": "below what costs nothing",
+    "stale": "it knows 60.0% of them",
+    "leaked": "of the 2,998 events that it is judged by",
+    "untrained": "clearly worse",
+}
+NO_TIMING = Budgets(latency_p99_cpu_ms=None)
+CONFIG = GuardConfig(budgets=NO_TIMING)
+
+
+def test_a_good_training_is_promoted_and_told(world, tmp_path):
+    store = BundleStore(tmp_path / "bundles")
+    champion = store.publish(world.contents_then)
+    good = store.publish(world.contents(), promote=False)
+    verdict = guard(champion, good, world.history, world.holdout)
+    assert verdict.decision == "promote", verdict.reasons
+    assert any("60 users and 20 items are new" in reason for reason in verdict.reasons)
+    assert {finding.check for finding in verdict.findings} == {
+        "sound", "data", "holdout", "budgets", "accuracy", "slices", "lists"
+    }  # fmt: skip
+    act(store, verdict, Silence())
+    assert store.production_id() == good.id
+    assert store.history()[-1].reason.startswith("guard: ndcg@10 ")
+    told = store.verdicts()
+    assert [(one.by, one.decision, one.bundle_id, one.against) for one in told] == [
+        ("guard", "promote", good.id, champion.id)
+    ]
+    assert told[0].evidence["challenger"]["mean"] > told[0].evidence["popularity"]["mean"]
+    assert told[0].reasons == verdict.reasons
+
+
+@pytest.mark.parametrize("fault", sorted(REASONS))
+def test_a_planted_fault_is_refused_for_its_reason(world, planted, fault):
+    (plant,) = (each for each in planted.BAD if each.__name__ == fault)
+    bad = world.published(plant(world, np.random.default_rng(0)))
+    verdict = guard(world.champion, bad, world.history, world.holdout, CONFIG)
+    assert verdict.decision == "refuse"
+    assert REASONS[fault] in " ".join(verdict.reasons)
+
+
+def test_what_was_refused_stays_off(world, planted, tmp_path):
+    store = BundleStore(tmp_path / "bundles")
+    champion = store.publish(world.contents_then)
+    bad = store.publish(planted.not_a_number(world, np.random.default_rng(0)), promote=False)
+    act(store, guard(champion, bad, world.history, world.holdout, CONFIG), Silence())
+    assert store.production_id() == champion.id
+    assert store.verdicts()[-1].decision == "refuse"
+    assert "values that are no numbers" in store.verdicts()[-1].reasons[0]
+
+
+def shuffled(events, rng):
+    return replace(events, user_N=rng.permutation(events.user_N))
+
+
+@pytest.mark.parametrize("fault", ["ids dealt out anew", "truncated", "half a catalogue", "stale", "in the future"])
+def test_data_that_went_wrong_before_the_training_is_refused(world, fault):
+    """The challenger is true to its data, and the holdout is of the same data: only the champion remembers better."""
+    history, holdout, rng = world.history, world.holdout, np.random.default_rng(0)
+    if fault == "ids dealt out anew":
+        history, holdout = shuffled(history, rng), shuffled(holdout, rng)
+    elif fault == "truncated":
+        history = history.select(rng.random(len(history)) < 0.4)
+    elif fault == "half a catalogue":
+        kept_I = rng.random(history.num_items) < 0.5
+        history, holdout = (part.select(kept_I[part.item_N]) for part in (history, holdout))
+    elif fault == "stale":
+        history, holdout = history.select(slice(0, 18_000)), history.select(slice(18_000, 20_000))
+    else:
+        far = 10 * 365 * 86_400
+        history = replace(history, timestamp_N=history.timestamp_N + far)
+        holdout = replace(holdout, timestamp_N=holdout.timestamp_N + far)
+    challenger = world.published(world.contents(history))
+    verdict = guard(world.champion, challenger, history, holdout, CONFIG)
+    assert verdict.decision == "refuse"
+    told = {
+        "ids dealt out anew": "pairs of user and item are left of the champion's",
+        "truncated": "at least 70% is expected",
+        "half a catalogue": "items are left of the champion's",
+        "stale": "older than what the champion learnt from",
+        "in the future": "which is yet to come",
+    }
+    assert told[fault] in " ".join(verdict.reasons)
+
+
+def test_one_user_who_floods_the_data_is_refused(world):
+    events = world.history
+    user_N = events.user_N.copy()
+    user_N[-len(events) // 4 :] = 7
+    flooded = replace(events, user_N=user_N)
+    challenger = world.published(world.contents(flooded))
+    verdict = guard(world.champion, challenger, flooded, world.holdout, CONFIG)
+    assert verdict.decision == "refuse"
+    assert any(reason.startswith("the busiest user has 25") for reason in verdict.reasons)
+
+
+def test_the_same_training_again_is_no_gain_and_is_kept_out(world):
+    twin = world.published(world.contents())
+    again = world.published(world.contents())
+    verdict = guard(twin, again, world.history, world.holdout, CONFIG)
+    assert verdict.decision == "keep"
+    assert "no gain, and no user or item is new" in verdict.reasons[0]
+
+
+def test_a_champion_that_learnt_the_holdout_is_not_judged_by_it(world):
+    knows_all = world.published(world.contents(world.dataset.interactions))
+    challenger = world.published(world.contents())
+    config = CONFIG.model_copy(update={"data": DataLimits()})
+    verdict = guard(knows_all, challenger, world.history, world.holdout, config)
+    # Its training ends before the champion's: older data, and no event is fresh to both.
+    assert verdict.decision == "refuse"
+    assert "older than what the champion learnt from" in " ".join(verdict.reasons)
+
+
+def test_few_users_decide_nothing_but_where_nothing_is_live(world):
+    challenger = world.published(world.contents())
+    few = world.holdout.select(np.isin(world.holdout.user_N, np.unique(world.holdout.user_N)[:20]))
+    verdict = guard(world.champion, challenger, world.history, few, CONFIG)
+    assert verdict.decision == "keep"
+    assert any("by 20 users to judge by; 100 users decide" in reason for reason in verdict.reasons)
+    first = guard(None, challenger, world.history, few, CONFIG)
+    assert first.decision == "promote"
+    assert first.reasons[0] == "nothing was live."
+    assert first.champion is None
+
+
+def test_a_first_model_below_popularity_is_refused(world, planted):
+    bad = world.published(planted.wrong_sign(world, np.random.default_rng(0)))
+    verdict = guard(None, bad, world.history, world.holdout, CONFIG)
+    assert verdict.decision == "refuse"
+    assert "below what costs nothing" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("budgets", "told"), [({"size_mib": 0.01}, "MiB; at most 0"), ({"latency_p99_cpu_ms": 1e-6}, "of processor time")]
+)
+def test_what_costs_too_much_is_refused(world, budgets, told):
+    challenger = world.published(world.contents())
+    config = GuardConfig(budgets=Budgets(requests=20, **budgets))
+    verdict = guard(world.champion, challenger, world.history, world.holdout, config)
+    assert verdict.decision == "refuse"
+    assert told in verdict.reasons[0]
+
+
+def test_a_log_that_says_nothing_is_told_and_stands_in_no_ones_way(world, tmp_path):
+    challenger = world.published(world.contents())
+    database = LogDatabase(f"sqlite:///{tmp_path}/none.db")
+    verdict = guard(world.champion, challenger, world.history, world.holdout, CONFIG, database)
+    assert verdict.decision == "promote"
+    assert verdict.findings[-1].check == "replay"
+    assert "the log says nothing of it" in verdict.findings[-1].sentence
+
+
+def test_what_was_rolled_back_is_not_promoted_again(world, tmp_path):
+    store = BundleStore(tmp_path / "bundles")
+    champion = store.publish(world.contents_then)
+    bad = store.publish(world.contents())
+    store.rollback("clicks fell")
+    twin = store.publish(world.contents(), promote=False)
+    assert twin.id != bad.id
+    verdict = guard(champion, twin, world.history, world.holdout, CONFIG, store=store)
+    assert verdict.decision == "refuse"
+    assert verdict.reasons[0] == f"{bad.id}, trained on the same data in the same way, was rolled back: clicks fell."
+    other = store.publish(world.contents(seed=2), promote=False)
+    rests = guard(champion, other, world.history, world.holdout, CONFIG, store=store)
+    assert rests.decision == "keep"
+    assert "nothing is promoted for 24 hours after one" in rests.reasons[0]
+    restless = CONFIG.model_copy(update={"rest_hours_after_rollback": 0.0})
+    assert guard(champion, other, world.history, world.holdout, restless, store=store).decision == "promote"

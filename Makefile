@@ -8,7 +8,7 @@ DATASET ?= ml-100k
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all download-data process-data build-features train serve ui dashboard lint format check clean
+.PHONY: help demo test test-all download-data process-data build-features train serve ui dashboard up lint format check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ ui: $(VENV)/.installed ## The web app, on top of a running `make serve`, at http
 dashboard: $(VENV)/.installed ## The monitoring dashboard at http://127.0.0.1:8501
 	$(BIN)/foretaste dashboard
 
+up: $(VENV)/.installed-up ## The services of deploy/compose.yaml, without Docker; Ctrl-C stops them
+	$(BIN)/python deploy/up.py
+
 lint: $(VENV)/.installed-dev ## Style, types and import layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -65,6 +68,10 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.installed-up: $(VENV)/.installed
+	$(PIP_INSTALL) --editable '.[postgres,tracking,ui]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

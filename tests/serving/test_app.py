@@ -209,6 +209,27 @@ def test_a_failure_of_ours_tells_nothing_of_the_inside_but_the_log_does(service,
     assert "the secret" in line["traceback"]
 
 
+def test_the_request_log_tells_which_model_failed_and_no_error_of_the_caller(make_service, client_of, monkeypatch):
+    service = make_service(clock=lambda: 7.5)
+    rows, client = [], client_of(service)
+    monkeypatch.setattr(service.logs.requests, "append", rows.append)
+
+    def broken(request):
+        raise RuntimeError("no")
+
+    engine = service.models.current.default.engine
+    monkeypatch.setattr(engine, "recommend", broken)
+    assert client.post("/recommend", json={"k": -1}).status_code == 422
+    assert client.post("/similar", json={"item_id": "m99"}).status_code == 404
+    assert rows == []
+    response = client.post("/recommend", json={"user_id": "u3"})
+    assert response.status_code == 500
+    (row,) = rows
+    assert (row.endpoint, row.status, row.model_version) == ("/recommend", 500, engine.model_version)
+    assert (row.request_id, row.timestamp) == (response.json()["request_id"], 7.5)
+    assert (row.user_id, row.recommendations) == (None, ())
+
+
 def test_request_ids_differ(client):
     assert len({client.get("/health").json()["request_id"] for _ in range(5)}) == 5
 

@@ -12,8 +12,10 @@ from foretaste import __version__
 from foretaste.serving import background
 from foretaste.serving.direct_calls import DirectCalls
 from foretaste.serving.documentation import describe
+from foretaste.serving.exchange import Exchange
 from foretaste.serving.observing import Observing
 from foretaste.serving.problems import add_problem_handlers
+from foretaste.serving.recording import record_failure
 from foretaste.serving.routes.administering import add_administering
 from foretaste.serving.routes.browsing import add_browsing
 from foretaste.serving.routes.calls import Calls
@@ -62,4 +64,10 @@ def create_app(service: Service) -> ASGIApp:
             allow_headers=["Authorization", "Content-Type", "X-API-Key"],
             expose_headers=["X-Request-ID", "Retry-After"],
         )
-    return Observing(layers, service.metrics, service.log, logs_requests=service.config.access_log)
+
+    def on_failure(exchange: Exchange) -> None:
+        record_failure(service.logs.requests, exchange, at_seconds=service.clock())
+
+    return Observing(
+        layers, service.metrics, service.log, logs_requests=service.config.access_log, on_failure=on_failure
+    )

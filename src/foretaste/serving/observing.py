@@ -1,5 +1,8 @@
 """The outermost layer: every request gets an id, an answer, a place in the metrics and a line in the log."""
 
+from collections.abc import Callable
+from http import HTTPStatus
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foretaste.serving.exchange import Exchange, attach, log_fields, send_body
@@ -9,10 +12,28 @@ from foretaste.serving.problems import MEDIA_TYPE, problem_of
 
 
 class Observing:
-    """ASGI middleware. Whatever fails within becomes a problem."""
+    """ASGI middleware. Whatever fails within becomes a problem.
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, log: JsonLog, *, logs_requests: bool) -> None:
+    Args:
+        app: what answers.
+        metrics: counts every request.
+        log: of the process.
+        logs_requests: whether it gets a line a request.
+        on_failure: told of each request that a model was chosen for and that failed, but for 503: that is no fault of
+            the model.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        log: JsonLog,
+        *,
+        logs_requests: bool,
+        on_failure: Callable[[Exchange], None],
+    ) -> None:
         self._app, self._metrics, self._log, self._logs_requests = app, metrics, log, logs_requests
+        self._on_failure = on_failure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -52,5 +73,8 @@ class Observing:
         self._metrics.observe(
             exchange.endpoint, exchange.model_version, exchange.variant, exchange.status, exchange.seconds()
         )
+        failed = exchange.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        if failed and exchange.status != HTTPStatus.SERVICE_UNAVAILABLE and exchange.model_version:
+            self._on_failure(exchange)
         if self._logs_requests:
             self._log.write("info", "request", log_fields(exchange))

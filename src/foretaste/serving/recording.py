@@ -55,3 +55,25 @@ def record(
             # Without the name: requests are counted by reason, and the counts stay when a user is forgotten.
             row.fallback_reason = answer.fallback_reason.replace(f" '{answer.user_id}'", "")
     log.append(row)
+
+
+def record_failure(log: RequestLog, exchange: Exchange, *, at_seconds: float) -> None:
+    """Write a row of a request that a model was chosen for, and that failed with 500 or above: without it nobody who
+    reads the log could tell that a model fails.
+
+    Args:
+        log: where to.
+        exchange: which request.
+        at_seconds: UTC seconds.
+    """
+    log.append(
+        RequestRow(
+            request_id=exchange.request_id,
+            timestamp=at_seconds,
+            endpoint=exchange.endpoint,
+            status=exchange.status,
+            latency_ms=exchange.seconds() * 1000,
+            model_version=exchange.model_version,
+            variant=exchange.variant,
+        )
+    )

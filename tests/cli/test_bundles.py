@@ -85,3 +85,25 @@ def test_prune(bundles, store):
     older = store.list()[0].bundle_id
     assert json.loads(bundles("prune", "--keep", 0, "--json").stdout) == {"deleted": [older]}
     assert [each.bundle_id for each in store.list()] == [live]
+
+
+def test_history_tells_verdicts_and_moves_in_order(bundles, store):
+    older, live = (each.bundle_id for each in store.list())
+    assert "nothing was decided on nobody yet" in bundles("history", "nobody").stdout
+    store.record("guard", "refuse", older, against=live, reasons=["worse.", "slow."], evidence={"users": 7})
+    store.rollback("watch: clicks fell.")
+    store.record("watch", "rollback", live, against=older, reasons=["clicks fell."], evidence={})
+    lines = [line.strip() for line in bundles("history").stdout.splitlines()]
+    told = [line.split("  ", 1)[1].strip() if line[:2] == "20" else line for line in lines]
+    assert told[-6:] == [
+        f"guard     refuse {older} against {live}",
+        "worse.",
+        "slow.",
+        f"rollback  {live} → {older}",
+        f"watch     rollback {live} against {older}",
+        "clicks fell.",
+    ]
+    found = json.loads(bundles("history", "--json").stdout)
+    assert [each["kind"] for each in found[-3:]] == ["verdict", "move", "verdict"]
+    assert found[-3]["evidence"] == {"users": 7}
+    assert found[-2]["reason"] == "watch: clicks fell."

@@ -88,3 +88,27 @@ def test_drift_is_told_and_exits_with_1(foretaste, store, log_url):
     assert fired.exit_code == 1
     assert "100.0% of 10 (at most 0%)" in fired.output
     assert "more new users than allowed, since 20" in fired.output
+
+
+def test_watch_rolls_back_a_model_that_fails_and_exits_with_1(foretaste, store, tmp_path):
+    older, live = (each.bundle_id for each in store.list())
+    url, now = f"sqlite:///{tmp_path}/log.db", time.time()
+    options = ("--store", store.root, "--log", url)
+    waiting = foretaste("monitor", "watch", *options)
+    assert waiting.exit_code == 0
+    assert f"{live}  watching, until 20" in waiting.output
+    assert "there is no log to tell how it does" in waiting.output
+    logs = ServiceLogs(LogConfig(url=url, journal_dir=tmp_path / "journal"))
+    logs.start()
+    known = {"timestamp": now, "endpoint": "/recommend", "model_version": live, "latency_ms": 1.0}
+    for number in range(20):
+        logs.requests.append(RequestRow(request_id=f"r{number}", status=500 if number % 2 else 200, **known))
+    logs.stop()
+    few = json.loads(foretaste("monitor", "watch", *options, "--json").stdout)
+    assert (few["state"], few["release"]["num_requests"]) == ("watching", 20)
+    result = foretaste("monitor", "watch", *options, "--set", "watch.min_requests=20")
+    assert result.exit_code == 1
+    assert f"{live}  rolled back" in result.output
+    assert "error_share is 0.5 over 20 requests, above 0.01." in result.output
+    assert store.production_id() == older
+    assert foretaste("monitor", "watch", *options).exit_code == 0

@@ -24,6 +24,18 @@ def test_sums_over_users_by_hand(write, a_request, an_event, database, window):
     assert arms(database, window) == {"a": Arm(2, 6.0, 2.0, 18.0, 4.0, 6.0), "b": Arm(1, 1.0, 1.0, 1.0, 1.0, 1.0)}
 
 
+def test_bundles_are_arms_as_well_and_what_came_too_late_to_be_clicked_is_left_out(
+    write, a_request, an_event, database, window
+):
+    old = a_request(recommendations=["m1"], user_id="u1", model_version="old")
+    new = a_request(recommendations=["m1", "m2"], user_id="u1", model_version="new", variant="a")
+    fresh = a_request(hour=5, recommendations=["m1"], user_id="u2", model_version="new")
+    write([old, new, fresh], [an_event(new, "m2")])
+    one, two = Arm(1, 1.0, 0.0, 1.0, 0.0, 0.0), Arm(1, 2.0, 1.0, 4.0, 1.0, 2.0)
+    assert arms(database, window, "model_version", until=fresh.timestamp) == {"new": two, "old": one}
+    assert arms(database, window, "model_version")["new"].num_users == 2
+
+
 def test_the_variance_is_that_of_the_delta_method():
     shown_U, clicked_U = np.array([2, 4, 6, 3]), np.array([1, 0, 3, 1])
     rate = 5 / 15

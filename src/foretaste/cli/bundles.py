@@ -1,4 +1,4 @@
-"""`bundles list|show|verify|promote|rollback|prune`: what is published, and what is live."""
+"""`bundles list|show|history|verify|promote|rollback|prune`: what is published, and what is live."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(name="bundles", help="What is published, and what is live.", no_args_is_help=True)
     group.command("list", epilog=example("foretaste bundles list"))(list_bundles)
     group.command(epilog=example("foretaste bundles show production"))(show)
+    group.command(epilog=example("foretaste bundles history", f"foretaste bundles history {_SOME_ID} --json"))(history)
     group.command(epilog=example("foretaste bundles verify", "foretaste bundles verify production"))(verify)
     group.command(epilog=example(f"foretaste bundles promote {_SOME_ID} --reason 'better on new users'"))(promote)
     group.command(epilog=example("foretaste bundles rollback --reason 'slower than the one before'"))(rollback)
@@ -79,6 +80,39 @@ def show(
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         console(as_json).print(f"{name:<{width}}   {value}", soft_wrap=True, markup=False)
+
+
+def history(
+    bundle: Annotated[str | None, typer.Argument(metavar="[BUNDLE]", help="Id; every bundle by default.")] = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """What was decided on bundles and which went live, oldest first, each with its reasons."""
+    opened = _open(store)
+    lines = [("move", move.timestamp, move.to_json(), {move.before, move.after}) for move in opened.history()]
+    lines += [("verdict", one.timestamp, one.to_json(), {one.bundle_id, one.against}) for one in opened.verdicts()]
+    chosen = sorted((line for line in lines if bundle is None or bundle in line[3]), key=lambda line: line[1])
+    if as_json:
+        print_json([{"kind": kind, **fields} for kind, _, fields, _ in chosen])
+        return
+    out = console(as_json)
+    for kind, timestamp, fields, _ in chosen:
+        if kind == "move":
+            told = f"{fields['action']:<10}{fields['from'] or 'nothing'} → {fields['to']}"
+            reasons = [fields["reason"]] if fields["reason"] and not fields["reason"].startswith(_TOLD_BY) else []
+        else:
+            against = f" against {fields['against']}" if fields["against"] else ""
+            told = f"{fields['by']:<10}{fields['decision']} {fields['bundle_id']}{against}"
+            reasons = fields["reasons"]
+        out.print(f"{timestamp[:16].replace('T', ' ')}  {told}", soft_wrap=True, markup=False, highlight=False)
+        for reason in reasons:
+            out.print(f"{'':<28}{reason}", soft_wrap=True, markup=False, highlight=False)
+    if not chosen:
+        out.print(f"nothing was decided{f' on {bundle}' if bundle else ''} yet", markup=False, highlight=False)
+
+
+_TOLD_BY = ("guard: ", "watch: ")
+"""Beginnings of reasons that a verdict beside the move tells as well."""
 
 
 def verify(

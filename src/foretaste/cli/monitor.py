@@ -1,4 +1,4 @@
-"""`monitor kpis|replay|drift`: how the service does, how another model would do, and what moved since the training."""
+"""`monitor kpis|replay|drift|watch`: how the service does, how another model would, what moved since the training."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -42,6 +42,8 @@ CROSSED = 1
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
+    from foretaste.cli.watch import watch  # which shares the options of this file
+
     group = typer.Typer(
         name="monitor", help="How the service does; exits with 1 when a threshold is crossed.", no_args_is_help=True
     )
@@ -59,6 +61,11 @@ def register(app: typer.Typer) -> None:
     group.command(
         epilog=example("foretaste monitor drift --window 7d", "foretaste monitor drift --bundle production --json")
     )(drift)
+    group.command(
+        epilog=example(
+            "foretaste monitor watch", "foretaste monitor watch --set watch.hours=48 --set watch.min_requests=1000"
+        )
+    )(watch)
     app.add_typer(group)
 
 

@@ -9,6 +9,7 @@ freedom costs width: an interval for one look at a day fixed beforehand would be
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import sqlalchemy as sa
 from scipy import stats
@@ -29,7 +30,7 @@ _MOST_USERS = 1e12
 
 @dataclass(frozen=True)
 class Arm:
-    """A variant, as sums over its users."""
+    """A variant, or a bundle, as sums over its users."""
 
     num_users: int
     num_shown: float
@@ -69,15 +70,28 @@ class Comparison:
     """Of both in all, until a true difference of the wanted size is found with 80 % probability."""
 
 
-def arms(database: LogDatabase, window: Window) -> dict[str, Arm]:
-    """Every variant that showed items in a window; a request without a user is a user of its own.
+def arms(
+    database: LogDatabase,
+    window: Window,
+    by: Literal["variant", "model_version"] = "variant",
+    *,
+    until: float = math.inf,
+) -> dict[str, Arm]:
+    """Every variant, or every bundle, that showed items in a window; a request without a user is a user of its own.
 
     The sums are made in the database.
+
+    Args:
+        database: of the log.
+        window: of the requests.
+        by: what tells the arms apart.
+        until: UTC seconds; later requests are left out, since people have not had the time to click.
     """
     row, event = REQUESTS.c, FEEDBACK.c
-    inside = (row.timestamp >= window.start_seconds) & (row.timestamp < window.end_seconds)
+    end_seconds = min(float(window.end_seconds), until)
+    inside = (row.timestamp >= window.start_seconds) & (row.timestamp < end_seconds)
     user = sa.func.coalesce(row.user_id, row.request_id)
-    variant = sa.func.coalesce(row.variant, "")
+    variant = sa.func.coalesce(row[by], "")
     shown = (
         sa.select(variant.label("variant"), user.label("user"), sa.func.sum(row.num_items).label("shown"))
         .where(inside, row.num_items > 0)

@@ -5,6 +5,7 @@ from pydantic import Field
 from foretaste.data.feedback import DEFAULT_LOG
 from foretaste.monitoring.drift import DriftConfig
 from foretaste.monitoring.off_policy import OffPolicyConfig
+from foretaste.monitoring.release import WatchConfig
 from foretaste.monitoring.thresholds import Thresholds
 from foretaste.settings import Settings
 
@@ -22,3 +23,5 @@ class MonitoringConfig(Settings):
     """When a feature counts as drifted."""
     replay: OffPolicyConfig = OffPolicyConfig()
     """How other policies are estimated."""
+    watch: WatchConfig = WatchConfig()
+    """How a promoted model is watched, and what sends it back."""

@@ -70,14 +70,23 @@ def crossed(database: LogDatabase, window: Window, thresholds: Thresholds, whole
     def by_hour() -> Mapping[int, Traffic]:
         return {int(hour): one for hour, one in traffic_by(database, window, "hour").items()}
 
-    alerts = []
-    for name, figure in _TRAFFIC_FIGURES.items():
-        limit, value = getattr(thresholds, name), figure(whole)
-        if limit is not None and value is not None and value > limit:
-            alerts.append(Alert(name, value, limit, _since(window, by_hour(), _exceeds(figure, limit))))
+    alerts = [
+        Alert(name, value, limit, _since(window, by_hour(), _exceeds(_TRAFFIC_FIGURES[name], limit)))
+        for name, value, limit in beyond(whole, thresholds)
+    ]
     alerts += _too_few_requests(window, whole, by_hour, thresholds.min_requests_per_hour)
     alerts += _too_few_clicks(database, window, thresholds.min_click_through)
     return alerts
+
+
+def beyond(traffic: Traffic, thresholds: Thresholds) -> list[tuple[str, float, float]]:
+    """The limits of traffic that are exceeded: name of the threshold, value and limit."""
+    found = [(name, figure(traffic), getattr(thresholds, name)) for name, figure in _TRAFFIC_FIGURES.items()]
+    return [
+        (name, value, limit)
+        for name, value, limit in found
+        if value is not None and limit is not None and value > limit
+    ]
 
 
 def _exceeds(figure: _OfTraffic, limit: float) -> Callable[[Traffic], bool]:

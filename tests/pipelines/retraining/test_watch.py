@@ -1,0 +1,246 @@
+"""A promoted model lives on a log of real rows, and is rolled back where a limit is crossed."""
+
+import shutil
+from datetime import UTC, datetime
+from itertools import count
+
+import numpy as np
+import pytest
+
+from foretaste.artifacts.store import BundleStore
+from foretaste.data.log_database import LogDatabase
+from foretaste.monitoring.release import WatchConfig
+from foretaste.monitoring.thresholds import Thresholds
+from foretaste.pipelines.narration import Silence
+from foretaste.pipelines.promotion import rollback
+from foretaste.pipelines.retraining.watch import watch
+from foretaste.serving.logs.rows import FeedbackRow, RequestRow
+from foretaste.serving.logs.service import ServiceLogs
+from foretaste.serving.logs.settings import LogConfig
+
+HOUR = 3600.0
+PROMOTED = 500_000 * HOUR
+"""UTC seconds."""
+
+
+class Time:
+    """The store's clock."""
+
+    now = PROMOTED
+
+    def __call__(self):
+        return datetime.fromtimestamp(self.now, UTC)
+
+
+@pytest.fixture
+def clock():
+    return Time()
+
+
+@pytest.fixture
+def store(tmp_path, world, clock):
+    """Two bundles: `old` lived for a week, `new` was promoted at PROMOTED."""
+    store = BundleStore(tmp_path / "bundles", clock=clock)
+    clock.now = PROMOTED - 168 * HOUR
+    store.publish(world.contents_then)
+    clock.now = PROMOTED
+    store.publish(world.contents())
+    return store
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = LogDatabase(f"sqlite:///{tmp_path}/log.db")
+    database.prepare()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def live(tmp_path, database):
+    """Lets a model live for an hour: requests of 50 users, a share of them failing, falling back, being clicked."""
+    numbers = count()
+    logs = ServiceLogs(
+        LogConfig(url=f"sqlite:///{tmp_path}/log.db", journal_dir=tmp_path / "journal", move_every_seconds=60)
+    )
+    logs.start()
+
+    def live_(version, hour, requests=400, clicks=0.2, failing=0.0, fallback=0.0, latency_ms=5.0):
+        rng = np.random.default_rng(0)
+        for place in range(requests):
+            number = next(numbers)
+            at = PROMOTED + (hour + place / requests) * HOUR
+            fails = place < failing * requests
+            row = RequestRow(
+                request_id=f"r{number}",
+                timestamp=at,
+                endpoint="/recommend",
+                status=500 if fails else 200,
+                latency_ms=latency_ms,
+                model_version=version,
+            )
+            if not fails:
+                row.user_id, row.recommendations = f"u{place % 50}", ["a", "b"]
+                row.fallback_reason = "unknown user" if place >= (1 - fallback) * requests else None
+            logs.requests.append(row)
+            if not fails and rng.random() < clicks:
+                told = {"event_id": f"e{number}", "kind": "click", "item_id": "a", "request_id": f"r{number}"}
+                logs.feedback.take(FeedbackRow(timestamp=at, received_at=at, **told))
+        logs.move_now()
+
+    yield live_
+    logs.stop()
+
+
+def look(store, database, hours=2.0, config=None):
+    return watch(store, database, config or WatchConfig(), Silence(), now=PROMOTED + hours * HOUR)
+
+
+def versions(store):
+    old, new = (each.after for each in store.history()[:2])
+    return old, new
+
+
+def test_a_model_that_does_as_well_stays_and_is_told_once(store, database, live, clock):
+    old, new = versions(store)
+    live(old, -5)
+    live(new, 0)
+    found = look(store, database)
+    assert (found.state, found.bundle_id) == ("watching", new)
+    assert found.until == datetime.fromtimestamp(PROMOTED + 24 * HOUR, UTC).isoformat()
+    names = [figure.name for figure in found.release.figures]
+    assert names == ["error_rise", "fallback_rise", "latency_ratio", "click_through"]
+    assert store.verdicts() == []
+    clock.now = PROMOTED + 25 * HOUR
+    assert look(store, database, 25).state == "stay"
+    (record,) = store.verdicts()
+    assert (record.by, record.decision, record.bundle_id, record.against) == ("watch", "stay", new, old)
+    assert record.evidence["num_requests"] == 400
+    # What comes later is for the alerts, not for the watch.
+    live(new, 26, failing=0.5)
+    assert look(store, database, 27).state == "idle"
+    assert len(store.verdicts()) == 1
+    assert store.production_id() == new
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ({"clicks": 0.05}, "of what is shown is clicked, after 10"),
+        ({"failing": 0.05}, "error_share is 0.05 over 400 requests, above 0.01"),
+        ({"fallback": 0.4}, "40.0% of answers are popular items for want of better, after 0.0%; at most 20% more"),
+        ({"latency_ms": 100.0}, "at most 50 ms"),
+        ({"latency_ms": 900.0}, "latency_p99_ms is"),
+    ],
+    ids=["clicks", "errors", "fallback", "slower", "slow"],
+)
+def test_a_model_that_turns_bad_live_is_rolled_back_with_its_reason(store, database, live, fault, told):
+    old, new = versions(store)
+    live(old, -5, requests=2000)
+    live(new, 0, requests=2000 if "clicks" in fault else 400, **fault)
+    found = look(store, database)
+    assert (found.state, found.now_live) == ("rolled back", old)
+    assert store.production_id() == old
+    move = store.history()[-1]
+    assert (move.action, move.before, move.after) == ("rollback", new, old)
+    assert told in move.reason
+    (record,) = store.verdicts()
+    assert (record.by, record.decision, record.bundle_id, record.against) == ("watch", "rollback", new, old)
+    assert told in " ".join(record.reasons)
+    # Looking again finds nothing to do.
+    assert look(store, database).state == "idle"
+    assert len(store.history()) == 3
+
+
+def test_few_requests_decide_nothing(store, database, live):
+    old, new = versions(store)
+    live(old, -5)
+    live(new, 0, requests=50, failing=1.0)
+    found = look(store, database)
+    assert found.state == "watching"
+    assert found.reasons == ("50 requests so far; 200 are needed to judge it.",)
+    assert look(store, database, config=WatchConfig(min_requests=50)).state == "rolled back"
+
+
+def test_faults_of_the_model_before_are_not_held_against_the_new_one(store, database, live):
+    old, new = versions(store)
+    live(old, -5, failing=0.5, latency_ms=900.0)
+    live(new, 0)
+    live(old, 1, failing=0.5)  # workers that have not swapped yet
+    assert look(store, database).state == "watching"
+
+
+def test_answers_that_nobody_had_time_to_click_do_not_count(store, database, live):
+    old, new = versions(store)
+    live(old, -5, requests=2000)
+    live(new, 0, requests=2000, clicks=0.0)
+    patient = WatchConfig(settle_minutes=180)
+    assert look(store, database, config=patient).state == "watching"
+    assert look(store, database).state == "rolled back"
+
+
+def test_a_limit_of_clicks_needs_no_model_before_it_in_the_log(store, database, live):
+    _, new = versions(store)
+    live(new, 0, clicks=0.02)
+    config = WatchConfig(thresholds=Thresholds(min_click_through=0.05))
+    found = look(store, database, config=config)
+    assert found.state == "rolled back"
+    assert "of what is shown is clicked; at least 5.00%" in found.reasons[0]
+
+
+@pytest.mark.parametrize("damage", ["a file is cut", "the folder is gone"])
+def test_a_bundle_that_no_longer_opens_is_rolled_back(store, damage):
+    old, new = versions(store)
+    if damage == "a file is cut":
+        (store.root / new / "history_weights.npy").write_bytes(b"")
+    else:
+        shutil.rmtree(store.root / new)
+    found = look(store, None, hours=1000)
+    assert (found.state, found.now_live) == ("rolled back", old)
+    assert "the live bundle no longer opens" in store.history()[-1].reason
+
+
+def test_with_nothing_left_to_go_back_to_it_is_stuck_and_says_so(store):
+    old, new = versions(store)
+    shutil.rmtree(store.root / old)
+    (store.root / new / "history_weights.npy").write_bytes(b"")
+    found = look(store, None)
+    assert found.state == "stuck"
+    assert "nothing to roll back to" in found.reasons[-1]
+    assert store.production_id() == new
+
+
+def test_what_was_rolled_back_to_is_not_watched_and_neither_is_the_first(store, database, live, tmp_path, world):
+    old, _ = versions(store)
+    rollback(store, "by hand", Silence())
+    live(old, 0, failing=1.0)
+    assert look(store, database).reasons == ("the last move was a roll-back.",)
+    alone = BundleStore(tmp_path / "alone")
+    assert look(alone, database).reasons == ("nothing is live.",)
+    alone.publish(world.contents_then)
+    assert "nothing was live before it" in look(alone, database).reasons[0]
+
+
+def test_without_a_log_it_waits(store, tmp_path):
+    for database in (None, LogDatabase(f"sqlite:///{tmp_path}/none.db")):
+        found = look(store, database)
+        assert (found.state, found.reasons) == ("watching", ("there is no log to tell how it does.",))
+
+
+def test_a_promotion_whose_line_was_lost_is_watched_by_the_time_of_its_link(store, database, live):
+    old, new = versions(store)
+    log = store.root / "promotions.jsonl"
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:-1]))
+    since = (store.root / "production").lstat().st_mtime
+    config = WatchConfig()
+    found = watch(store, database, config, Silence(), now=since + HOUR)
+    assert (found.state, found.bundle_id) == ("watching", new)
+    (store.root / new / "history_weights.npy").write_bytes(b"")
+    assert watch(store, database, config, Silence(), now=since + HOUR).now_live == old
+
+
+def test_a_roll_back_whose_line_was_lost_is_not_taken_for_a_promotion(store, database):
+    rollback(store, "bad", Silence())
+    log = store.root / "promotions.jsonl"
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:-1]))
+    assert look(store, database).reasons == ("the last move was a roll-back.",)

@@ -250,3 +250,19 @@ def test_kinds_that_are_not_named_keep_their_weight():
         **{name: kind.weight for name, kind in KINDS.items()},
         "purchase": 5,
     }
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("postgresql+psycopg://me:se:cr@et@host:5432/db", "postgresql+psycopg://me@host:5432/db"),
+        ("postgresql+psycopg://me@host/db", "postgresql+psycopg://me@host/db"),
+        ("sqlite:///artifacts/service/log.db", "sqlite:///artifacts/service/log.db"),
+    ],
+)
+def test_what_is_kept_of_a_config_has_no_password(url, kept):
+    values = {"data": {"source": "synthetic"}, "models": {"popularity": {}}, "feedback": {"log": url}, "erasures": url}
+    config = check(values, ExperimentConfig, where="small")
+    assert (config.feedback.log, config.erasures) == (url, url)
+    resolved = config.resolved()
+    assert (resolved["feedback"]["log"], resolved["erasures"]) == (kept, kept)

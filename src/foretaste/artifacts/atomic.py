@@ -102,6 +102,24 @@ def presence(root: Path) -> Iterator[str]:
         os.close(descriptor)
 
 
+@contextmanager
+def alone(path: Path) -> Iterator[bool]:
+    """Yields True with the lock of a file, made if need be, held as long as the block lasts and this process lives.
+
+    Yields False at once, without it, where another process holds it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
 def append_line(path: Path, line: str) -> None:
     """Append one line and force it to disk; a line that a crash cut short before is ended first."""
     with path.open("a+b") as file:

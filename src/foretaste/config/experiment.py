@@ -2,11 +2,11 @@
 
 from typing import Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from foretaste.config.tracking import TrackingConfig
 from foretaste.config.tuning import TuneConfig
-from foretaste.data.feedback import FeedbackConfig
+from foretaste.data.feedback import FeedbackConfig, without_password
 from foretaste.data.prepare import PrepareConfig
 from foretaste.data.sources import SourceConfig
 from foretaste.data.splits import GlobalTimeSplit, SplitConfig
@@ -46,6 +46,10 @@ class ExperimentConfig(Settings):
     """The search of `foretaste tune`; a run takes no notice of it."""
     tracking: TrackingConfig | None = None
     """Where runs are tracked; null, given as such, for the defaults, and nowhere without the section."""
+
+    @field_serializer("erasures", when_used="json-unless-none")
+    def _without_password(self, erasures: str) -> str:
+        return without_password(erasures)
 
     @field_validator("models", mode="before")
     @classmethod

@@ -1,10 +1,11 @@
 """What people do with what they are shown: the kinds of feedback, and what each counts for in a training."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_serializer, field_validator
 
 from foretaste.settings import Settings
 
@@ -33,6 +34,11 @@ KINDS: Mapping[str, FeedbackKind] = {
 """Every kind of event; a kind more is a line here."""
 
 
+def without_password(url: str) -> str:
+    """The URL of a log as it is kept in bundles and records; PostgreSQL takes the password from PGPASSWORD, too."""
+    return re.sub(r"(://[^:/@]*):[^/]*@", r"\1@", url)
+
+
 class FeedbackConfig(Settings):
     """Which events of a service's log join the data, and how much they count."""
 
@@ -48,6 +54,10 @@ class FeedbackConfig(Settings):
     up_to: int | None = Field(default=None, ge=0)
     """`seq` of the last row of feedback that counts; None takes all there are. A run writes into its config which it
     was, so that the config alone tells what was read."""
+
+    @field_serializer("log", when_used="json")
+    def _without_password(self, log: str) -> str:
+        return without_password(log)
 
     @field_validator("weights", mode="before")
     @classmethod

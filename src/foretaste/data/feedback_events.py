@@ -25,6 +25,12 @@ _KEY = "feedback"
 """Of the config; messages begin with it."""
 _NUM_EXAMPLES = 3
 
+JOINED = "events of the service's log joined the data (feedback)"
+UNKNOWN_KIND = "event of an unknown kind in the log (feedback)"
+NOBODY = "event of nobody in the log (feedback)"
+UNKNOWN_ITEM = "event of the log with an item that the catalogue has not (feedback)"
+"""What `notes` say of the log."""
+
 
 def pinned(config: FeedbackConfig) -> FeedbackConfig:
     """The same with `up_to` filled in: the last row that the log has now, so that what comes later changes nothing.
@@ -83,7 +89,7 @@ def with_feedback(raw: RawTables, config: FeedbackConfig) -> RawTables:
         if len(lost):
             notes.append(Note(reason, len(lost), _examples(lost)))
         events = events.filter(~is_lost)
-    notes.append(Note("events of the service's log joined the data (feedback)", len(events), drops_events=False))
+    notes.append(Note(JOINED, len(events), drops_events=False))
     told = events.select(
         USER_ID,
         ITEM_ID,
@@ -131,19 +137,16 @@ def _losses(
     events: pl.DataFrame, config: FeedbackConfig, items: nw.LazyFrame[Any] | None
 ) -> Iterator[tuple[str, pl.Expr]]:
     """Why an event does not join, and which."""
-    yield "event of an unknown kind in the log (feedback)", ~pl.col(KIND).is_in(list(KINDS))
+    yield UNKNOWN_KIND, ~pl.col(KIND).is_in(list(KINDS))
     uncounted = [kind for kind in KINDS if not _is_read(kind, config)]
     if uncounted:
         yield f"{' or '.join(uncounted)} in the log, which counts 0 (feedback.weights)", pl.col(KIND).is_in(uncounted)
-    yield "event of nobody in the log (feedback)", pl.col(USER_ID).is_null()
+    yield NOBODY, pl.col(USER_ID).is_null()
     if items is not None:
         catalogue = items.select(ITEM_ID).collect(backend="polars").to_native()[ITEM_ID]
         asked = events[ITEM_ID].unique()
         unknown = asked.filter(~asked.is_in(catalogue.implode()))
-        yield (
-            "event of the log with an item that the catalogue has not (feedback)",
-            pl.col(ITEM_ID).is_in(unknown.implode()),
-        )
+        yield UNKNOWN_ITEM, pl.col(ITEM_ID).is_in(unknown.implode())
 
 
 def _examples(events: pl.DataFrame) -> tuple[str, ...]:

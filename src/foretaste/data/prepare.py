@@ -21,6 +21,8 @@ from foretaste.data.vocabulary import Vocabulary
 from foretaste.errors import DataError
 from foretaste.settings import Settings
 
+REPEATED = "repeated pair, a later event counts"
+"""What an audit says of the events that the last word of a user took the place of."""
 ENGINES: dict[str, type[Engine]] = {"polars": PolarsEngine, "lazy": LazyEngine}
 
 
@@ -103,7 +105,7 @@ def prepare(raw: RawTables, config: PrepareConfig) -> Prepared:
             Note(f"after the first {config.max_interactions:,} (max_interactions)", raw.rows_read - rows_read)
         )
         rows_read = raw.rows_read
-    frame = drop(engine.flag_last(frame), "repeated pair, a later event counts")
+    frame = drop(engine.flag_last(frame), REPEATED)
     if weight_column != EVENTS:
         frame = frame.drop(EVENTS)
     if WEIGHT in columns:

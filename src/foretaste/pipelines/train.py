@@ -10,7 +10,7 @@ from foretaste.errors import ArtifactError, ConfigError
 from foretaste.evaluation.protocol import Evaluation
 from foretaste.evaluation.protocol import evaluate as evaluate_model
 from foretaste.models.registry import check_trainable
-from foretaste.pipelines.experiment import divide, fit, learns_by_gradient, may_stop_early, pinned, refit_spec
+from foretaste.pipelines.experiment import Divided, divide, fit, learns_by_gradient, may_stop_early, pinned, refit_spec
 from foretaste.pipelines.narration import Narrator, Silence
 from foretaste.pipelines.promotion import tell_registries
 from foretaste.training.processes import is_writer, joined
@@ -24,6 +24,7 @@ def train(
     label: str | None = None,
     promote: bool = False,
     resume: bool = False,
+    divided: Divided | None = None,
 ) -> dict[str, Bundle]:
     """Fit models on all events before test, and write a bundle of each.
 
@@ -40,6 +41,7 @@ def train(
         label: one model of the config; None for all.
         promote: make the last bundle the live one.
         resume: continue what was interrupted.
+        divided: the config's data, prepared and split; None reads it.
 
     Returns:
         Label → bundle; empty for a process that only helps to train.
@@ -55,7 +57,7 @@ def train(
         labels, narrator = [each for each in labels if learns_by_gradient(config.models[each])], Silence()
     for each in labels:
         check_trainable(config.models[each].type)
-    divided = divide(config, narrator)
+    divided = divide(config, narrator) if divided is None else divided
     dataset = divided.dataset(divided.history)
     store = BundleStore(artifacts / "bundles")
     bundles = {}

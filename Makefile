@@ -8,7 +8,7 @@ DATASET ?= ml-100k
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all download-data process-data build-features train serve ui dashboard up lint format check clean
+.PHONY: help demo test test-all download-data process-data build-features train serve retrain ui dashboard up lint format check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ train: $(VENV)/.installed ## Train, compare and publish: CONFIG=configs/movielen
 
 serve: $(VENV)/.installed ## Serve the live bundle at http://127.0.0.1:8000
 	$(BIN)/foretaste serve
+
+retrain: $(VENV)/.installed ## What people did with the service's answers becomes a new model, if it is no worse
+	$(BIN)/foretaste retrain configs/retrain.yaml
 
 ui: $(VENV)/.installed ## The web app, on top of a running `make serve`, at http://127.0.0.1:8502
 	$(BIN)/foretaste ui

@@ -27,6 +27,7 @@ COMMAND_MODULES = (
     "bundles",
     "logs",
     "monitor",
+    "retrain",
     "doctor",
 )
 """In the order of the help page."""

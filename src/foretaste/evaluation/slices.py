@@ -111,14 +111,14 @@ def item_slices(
     """
     group_I, definitions = item_groups(num_events_I)
     hit_BK, judged = hits(item_BK, relevant_BI), [name for name in names if name in HIT_METRICS]
-    slot_group_BK = np.where(item_BK == EMPTY_SLOT, EMPTY_SLOT, group_I[item_BK])
+    slot_group_KB = np.where(item_BK == EMPTY_SLOT, EMPTY_SLOT, group_I[item_BK]).T.copy()
     row_N = np.repeat(np.arange(len(user_B)), np.diff(relevant_BI.indptr))
     slices = {}
     for group, (name, definition) in enumerate(definitions.items()):
         num_relevant_B = np.bincount(row_N[group_I[relevant_BI.indices] == group], minlength=len(user_B))
         is_member_B = num_relevant_B > 0
         if is_member_B.any():
-            own_hit_BK = (hit_BK * (slot_group_BK == group))[is_member_B]
+            own_hit_BK = (hit_BK.T * (slot_group_KB == group)).compress(is_member_B, axis=1).T
             values = {
                 f"{name}@{cutoff}": HIT_METRICS[name](own_hit_BK[:, :cutoff], num_relevant_B[is_member_B])
                 for cutoff in cutoffs

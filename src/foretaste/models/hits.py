@@ -38,7 +38,8 @@ def hits(item_BK: IntArray, relevant_BI: sparse.csr_array) -> DoubleArray:
         item_BK: item indices, -1 in an empty slot.
         relevant_BI: the relevant items of each query, indices sorted within a row.
     """
-    hit_BK = np.empty(item_BK.shape, dtype=np.float64)
+    # By columns: NumPy then adds up the slots of many queries at once.
+    hit_BK = np.empty(item_BK.shape, dtype=np.float64, order="F")
     rows = rows_of(relevant_BI)
     _fill_hits(read_only(np.ascontiguousarray(item_BK)), rows.indptr, rows.indices, hit_BK)
     return hit_BK

@@ -23,16 +23,15 @@ _SCORES_BYTES = 12 * 2**20
 _FEWEST_QUERIES = 16
 """Queries in a block even where a catalogue is so large that their scores take more."""
 _ROWS = 8
-"""Queries that one thread ranks with one array of marks."""
-_EXCLUDED = 1
-_DISFAVOURED = 2
-_MarkArray: TypeAlias = npt.NDArray[np.uint8]
+"""Queries that one thread ranks with one set of marks."""
+_WordArray: TypeAlias = npt.NDArray[np.uint64]
+"""A bit an item, LANES items a word."""
 
 
 class _Marks(NamedTuple):
     """Which items a row must not get, and which lose ties."""
 
-    ineligible_I: BoolArray
+    ineligible_W: _WordArray
     exclude_indptr: LongArray
     exclude_indices: IntArray
     disfavour_indptr: LongArray
@@ -40,23 +39,24 @@ class _Marks(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
+def _contains(sorted_items: IntArray, item: int) -> bool:  # pragma: no cover
+    place = np.searchsorted(sorted_items, item)
+    return bool(place < len(sorted_items) and sorted_items[place] == item)
+
+
+@numba.njit(cache=True, nogil=True)
 def _insert(
-    item: int, scores_I: FloatArray, mark_I: _MarkArray, item_K: IntArray, score_K: FloatArray
+    item: int, score: np.float32, disfavour: IntArray, item_K: IntArray, score_K: FloatArray
 ) -> None:  # pragma: no cover
-    """Put an item that is no worse than the worst held in its place, unless it may not come or loses the tie."""
-    score, k = scores_I[item], len(item_K)
-    if score < score_K[k - 1] or score == -np.inf or mark_I[item] == _EXCLUDED:
-        return
-    favoured = mark_I[item] != _DISFAVOURED
-    slot = k
-    while slot > 0:
-        held = score_K[slot - 1]
-        loses = held < score or (held == score and favoured and mark_I[item_K[slot - 1]] == _DISFAVOURED)
-        if not loses:
-            break
+    """Put an item behind those held that are as good or better, unless there are enough of them."""
+    slot = len(item_K)
+    while slot > 0 and score_K[slot - 1] < score:
         slot -= 1
-    if slot < k:
-        for move in range(k - 1, slot, -1):
+    if slot > 0 and score_K[slot - 1] == score and not _contains(disfavour, item):
+        while slot > 0 and score_K[slot - 1] == score and _contains(disfavour, item_K[slot - 1]):
+            slot -= 1
+    if slot < len(item_K):
+        for move in range(len(item_K) - 1, slot, -1):
             item_K[move] = item_K[move - 1]
             score_K[move] = score_K[move - 1]
         item_K[slot] = item
@@ -66,7 +66,8 @@ def _insert(
 @numba.njit(cache=True, nogil=True)
 def _rank_row(
     scores_I: FloatArray,
-    mark_I: _MarkArray,
+    excluded_W: _WordArray,
+    disfavour: IntArray,
     item_K: IntArray,
     score_K: FloatArray,
 ) -> None:  # pragma: no cover
@@ -76,41 +77,29 @@ def _rank_row(
     score_K[:] = -np.inf
     whole = num_items // LANES * LANES
     for start in range(0, whole, LANES):
-        promising = at_least(scores_I.ctypes.data + 4 * start, score_K[last])
+        promising = at_least(scores_I.ctypes.data + 4 * start, score_K[last]) & ~excluded_W[start // LANES]
         while promising != 0:
-            _insert(start + lowest_one(promising), scores_I, mark_I, item_K, score_K)
+            item = start + lowest_one(promising)
+            _insert(item, scores_I[item], disfavour, item_K, score_K)
             promising &= promising - np.uint64(1)
     for item in range(whole, num_items):
-        _insert(item, scores_I, mark_I, item_K, score_K)
-
-
-@numba.njit(cache=True, nogil=True)
-def _mark(b: int, marks: _Marks, mark_I: _MarkArray) -> None:  # pragma: no cover
-    for n in range(marks.disfavour_indptr[b], marks.disfavour_indptr[b + 1]):
-        if mark_I[marks.disfavour_indices[n]] != _EXCLUDED:
-            mark_I[marks.disfavour_indices[n]] = _DISFAVOURED
-    for n in range(marks.exclude_indptr[b], marks.exclude_indptr[b + 1]):
-        mark_I[marks.exclude_indices[n]] = _EXCLUDED
-
-
-@numba.njit(cache=True, nogil=True)
-def _unmark(b: int, marks: _Marks, mark_I: _MarkArray) -> None:  # pragma: no cover
-    """What `_mark` did to the marks that all rows share."""
-    for n in range(marks.disfavour_indptr[b], marks.disfavour_indptr[b + 1]):
-        mark_I[marks.disfavour_indices[n]] = marks.ineligible_I[marks.disfavour_indices[n]]
-    for n in range(marks.exclude_indptr[b], marks.exclude_indptr[b + 1]):
-        mark_I[marks.exclude_indices[n]] = marks.ineligible_I[marks.exclude_indices[n]]
+        if not excluded_W[item // LANES] >> np.uint64(item % LANES) & np.uint64(1):
+            _insert(item, scores_I[item], disfavour, item_K, score_K)
 
 
 @numba.njit(cache=True, nogil=True)
 def _rank_serial(
     scores_BI: FloatArray, marks: _Marks, item_BK: IntArray, score_BK: FloatArray, start: int, stop: int
 ) -> None:  # pragma: no cover
-    mark_I = marks.ineligible_I.astype(np.uint8)  # a copy, in which ineligible is _EXCLUDED
+    excluded_W = marks.ineligible_W.copy()
     for b in range(start, stop):
-        _mark(b, marks, mark_I)
-        _rank_row(scores_BI[b], mark_I, item_BK[b], score_BK[b])
-        _unmark(b, marks, mark_I)
+        exclude = marks.exclude_indices[marks.exclude_indptr[b] : marks.exclude_indptr[b + 1]]
+        disfavour = marks.disfavour_indices[marks.disfavour_indptr[b] : marks.disfavour_indptr[b + 1]]
+        for item in exclude:
+            excluded_W[item // LANES] |= np.uint64(1) << np.uint64(item % LANES)
+        _rank_row(scores_BI[b], excluded_W, disfavour, item_BK[b], score_BK[b])
+        for item in exclude:
+            excluded_W[item // LANES] = marks.ineligible_W[item // LANES]
 
 
 @numba.njit(cache=True, parallel=True)
@@ -150,14 +139,15 @@ def rank(
         k: slots, ≥ 1.
         exclude_BI: items that a query must not get back: what the user has seen.
         eligible_I: True for the items that any query may get; None for all.
-        disfavour_BI: items that rank last among equal scores: what an evaluation hopes to see.
+        disfavour_BI: items that rank last among equal scores: what an evaluation hopes to see; indices sorted within
+            a row.
 
     Returns:
         item_BK and score_BK; slots that no eligible item could fill hold -1 and -inf.
     """
     num_queries, num_items = scores_BI.shape
     marks = _Marks(
-        read_only(np.zeros(num_items, dtype=bool) if eligible_I is None else ~eligible_I),
+        read_only(_words(np.zeros(num_items, dtype=bool) if eligible_I is None else ~eligible_I)),
         *_rows_of(exclude_BI, num_queries),
         *_rows_of(disfavour_BI, num_queries),
     )
@@ -169,6 +159,14 @@ def rank(
     else:
         _rank_parallel(scores_BI, marks, item_BK, score_BK)
     return TopK(item_BK, score_BK)
+
+
+def _words(flag_I: BoolArray) -> _WordArray:
+    """The flags as bits, the first of LANES the lowest."""
+    bits = np.packbits(flag_I, bitorder="little")
+    word_W = np.zeros(-(-len(flag_I) // LANES), dtype="<u8")
+    word_W.view(np.uint8)[: len(bits)] = bits
+    return word_W.astype(np.uint64)
 
 
 def _rows_of(matrix_BI: sparse.csr_array | None, num_queries: int) -> tuple[LongArray, IntArray]:

@@ -83,3 +83,25 @@ def test_the_data_of_the_last_run_is_told(page, small_log, tmp_path):
     assert {one.label: one.value for one in test.metric}["Kept"] == "990"
     assert "it leaks" in said(test)
     assert BundleStore(tmp_path / "bundles").history() == []
+
+
+@pytest.mark.parametrize(
+    ("by", "decision", "kind", "told"),
+    [
+        ("guard", "promote", "success", "Promoted: b2. It is better."),
+        ("guard", "refuse", "error", "Refused: b2. It is better."),
+        ("watch", "rollback", "error", "Rolled back: b2. It is better."),
+        ("guard", "keep", "info", "Left what was live: b2. It is better."),
+    ],
+)
+def test_what_the_guard_and_the_watch_decided_is_told(page, small_log, tmp_path, by, decision, kind, told):
+    store = BundleStore(tmp_path / "bundles")
+    store.record("watch", "stay", "b0", against=None, reasons=["All is well."], evidence={})
+    store.record(by, decision, "b2", against="b1", reasons=["It is better."], evidence={"figure": 1})
+    test = page("trainings", small_log)
+    assert not test.exception
+    assert told in [box.value for box in getattr(test, kind)]
+    table = next(one.value for one in test.dataframe if "Decision" in one.value)
+    assert table["Model"].to_list() == ["b2", "b0"]
+    assert table["Beside"].to_list() == ["b1", "–"]
+    assert table["By"].to_list() == [by, "watch"]

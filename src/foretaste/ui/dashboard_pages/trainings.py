@@ -1,10 +1,13 @@
-"""Which models were trained, which went live and why, and how good the data of the last training was."""
+"""Which models were trained, what was decided on them, which went live and why, and how good the data of the last
+training was."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from foretaste.artifacts.store import BundleStore, Listing
+from foretaste.artifacts.verdicts import VerdictRecord
 from foretaste.errors import ForetasteError
 from foretaste.pipelines.run_record import RunRecord, find_runs
 from foretaste.ui.dashboard_pages.frame import TTL_SECONDS, View
@@ -29,12 +32,54 @@ def page(view: View) -> None:
         st.dataframe(moves, hide_index=True)
     else:
         st.caption(f"Nothing went live yet in {view.settings.store}.")
+    _verdicts(store.verdicts())
     st.subheader("Trainings")
     trainings = [_training(one) for one in reversed(store.list())]
     if trainings:
         st.dataframe(trainings, hide_index=True)
     else:
         st.info("No model yet: train one with `foretaste run CONFIG`.", icon=":material/model_training:")
+
+
+def _verdicts(verdicts: Sequence[VerdictRecord]) -> None:
+    """What guard and watch decided, the last one in full."""
+    st.subheader("What was decided by itself")
+    if not verdicts:
+        st.caption("Nothing yet: `foretaste retrain CONFIG` trains, judges and decides.")
+        return
+    last = verdicts[-1]
+    told = f"{_DECISIONS[last.decision].capitalize()}: {last.bundle_id}. {' '.join(last.reasons)}"
+    box, icon = _BOXES.get(last.decision, (st.info, ":material/gavel:"))
+    box(told, icon=icon)
+    st.dataframe(
+        [
+            {
+                "When (UTC)": one.timestamp[:16].replace("T", " "),
+                "By": one.by,
+                "Decision": _DECISIONS[one.decision],
+                "Model": one.bundle_id,
+                "Beside": one.against or "–",
+                "Reasons": " ".join(one.reasons),
+            }
+            for one in reversed(verdicts[-_VERDICTS_SHOWN:])
+        ],
+        hide_index=True,
+    )
+
+
+_DECISIONS = {
+    "promote": "promoted",
+    "keep": "left what was live",
+    "refuse": "refused",
+    "stay": "stays live",
+    "rollback": "rolled back",
+}
+_BOXES = {
+    "promote": (st.success, ":material/rocket_launch:"),
+    "refuse": (st.error, ":material/block:"),
+    "rollback": (st.error, ":material/undo:"),
+}
+_VERDICTS_SHOWN = 100
 
 
 @st.cache_data(ttl=TTL_SECONDS)

@@ -46,7 +46,7 @@ ui: $(VENV)/.installed ## The web app, on top of a running `make serve`, at http
 dashboard: $(VENV)/.installed ## The monitoring dashboard at http://127.0.0.1:8501
 	$(BIN)/foretaste dashboard
 
-up: $(VENV)/.installed-up ## The services of deploy/compose.yaml, without Docker; Ctrl-C stops them
+up: $(VENV)/.installed-up ## The whole loop, as deploy/compose.yaml has it, without Docker; Ctrl-C stops it
 	$(BIN)/python deploy/up.py
 
 lint: $(VENV)/.installed-dev ## Style, types and import layers

@@ -84,8 +84,8 @@ def compose(deploy):
     return yaml.safe_load((deploy / "compose.yaml").read_text())
 
 
-def test_the_shipped_file_has_the_services(deploy, compose):
-    assert {"api", "ui", "dashboard", "mlflow", "postgres"} <= set(compose["services"])
+def test_the_shipped_file_has_the_services_of_the_loop(deploy, compose):
+    assert {"api", "ui", "dashboard", "mlflow", "postgres", "retrainer", "watcher"} <= set(compose["services"])
     order = list(services((deploy / "compose.yaml").read_text(), {}))
     assert order.index("setup") < order.index("api") < order.index("ui")
     assert "postgres" not in order

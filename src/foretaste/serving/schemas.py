@@ -12,7 +12,11 @@ MAX_EVENTS = 1000
 _MAX_TEXT = 256
 _MAX_VALUES = 1000
 
-Id = Annotated[str, Field(min_length=1, max_length=_MAX_TEXT)]
+_Name = Annotated[str, Field(min_length=1, max_length=_MAX_TEXT)]
+Id = Annotated[
+    _Name, WithJsonSchema({"type": ["string", "number"], "minLength": 1, "maxLength": _MAX_TEXT, "examples": ["42"]})
+]
+"""A text; a number counts as the text that it is written as."""
 K = Annotated[int, Field(ge=1, le=MAX_K, description="How many items to give.")]
 
 
@@ -31,7 +35,7 @@ FilterBody = Annotated[Any, AfterValidator(_of_bounded_size), WithJsonSchema(_FI
 """A value, or a list of which an item has any. Which values fit which attribute, the engine knows."""
 
 FiltersBody = Annotated[
-    dict[Id, FilterBody],
+    dict[_Name, FilterBody],
     Field(
         max_length=32,
         description="Any attribute of the catalogue: a value or a list of which an item has any; "
@@ -40,7 +44,7 @@ FiltersBody = Annotated[
 ]
 
 AttributesBody = Annotated[
-    dict[Id, Annotated[str, Field(max_length=_MAX_TEXT)] | float | bool],
+    dict[_Name, Annotated[str, Field(max_length=_MAX_TEXT)] | float | bool],
     Field(
         max_length=32,
         description='What is known of the user, as `{"gender": "F"}`: for somebody without a history, what is popular '

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy import sparse
 
-from foretaste.models.protocol import Embedder, FitContext, Query
+from foretaste.data.interactions import Dataset, Interactions
+from foretaste.data.vocabulary import Vocabulary
+from foretaste.models.protocol import Embedder, FitContext, Query, WarmStart
 from foretaste.models.registry import MODELS, build, restore
 from foretaste.models.topk import rank
+from foretaste.models.warm_start import continues
 
 CASES: dict[str, dict[str, dict[str, Any]]] = {
     "popularity": {"plain": {}, "recency": {"half_life_days": 2}, "genre": {"by_genre": True}},
@@ -81,6 +85,18 @@ class Fitted:
 
     def refit(self, seed):
         return build(self.name, self.config).fit(self.dataset, FitContext(seed=seed))
+
+    def as_start(self):
+        events = self.dataset.interactions
+        config, state = self.model.config.resolved(), self.model.state()
+        return WarmStart("earlier", self.name, config, state, events.users, events.items)
+
+    def begun_again(self, dataset, **changes):
+        training = (
+            {"training": {**self.config.get("training", {}), **changes}} if "training" in self.config else changes
+        )
+        context = FitContext(seed=1, warm_start=self.as_start())
+        return build(self.name, {**self.config, **training}).fit(dataset, context)
 
     @property
     def history_UI(self):
@@ -206,3 +222,76 @@ def test_a_personal_model_tells_two_tastes_apart(name, worlds):
     top = rank(model.score(Query.of_history(history_BI)), 5, exclude_BI=history_BI)
     assert (top.item_BK[0] % 2 == 0).sum() >= 4
     assert (top.item_BK[1] % 2 == 1).sum() >= 4
+
+
+def with_newcomers(dataset, items_of_user=(), users_of_item=()):
+    """A user and an item more, before all others; `items_of_user` and `users_of_item` are indices without them."""
+    events = dataset.interactions
+    user_N = np.concatenate([events.user_N + 1, np.zeros(len(items_of_user)), np.array(users_of_item) + 1])
+    item_N = np.concatenate([events.item_N + 1, np.array(items_of_user) + 1, np.zeros(len(users_of_item))])
+    num_added = len(user_N) - len(events)
+    newcomer = pl.Series(["newcomer"])
+    grown = Interactions(
+        user_N.astype(np.int32),
+        item_N.astype(np.int32),
+        np.concatenate([events.weight_N, np.ones(num_added, dtype=np.float32)]),
+        np.concatenate([events.timestamp_N, np.full(num_added, events.timestamp_N[-1])]),
+        Vocabulary(pl.concat([newcomer, events.users.ids])),
+        Vocabulary(pl.concat([newcomer, events.items.ids])),
+    )
+    row = pl.DataFrame({"item_id": newcomer, "title": "Newcomer", "genres": [["any"]]})
+    return Dataset(grown, pl.concat([row, dataset.catalogue]), dataset.info)
+
+
+def share_in_order(model, query):
+    """Mean over users of the share of pairs of an item they met and one they did not that are scored in that order."""
+    scores_BI, shares = model.score(query), []
+    for b in range(len(query)):
+        is_met_I = np.isin(np.arange(scores_BI.shape[1]), query.history_BI[[b]].indices)
+        if is_met_I.any() and not is_met_I.all():
+            shares.append((scores_BI[b, is_met_I][:, None] > scores_BI[b, ~is_met_I]).mean())
+    return np.mean(shares)
+
+
+def test_a_warm_start_begins_where_the_earlier_model_ended(fitted):
+    if not continues(fitted.model.config):
+        pytest.skip("learns in closed form")
+    # An id comes to both vocabularies, before all others: every row moves by one place.
+    grown = with_newcomers(fitted.dataset)
+    changes = {"warm_start": {"epochs": 1, "learning_rate_factor": 1e-9}} if "training" in fitted.config else {}
+    model = fitted.begun_again(grown, **changes or {"warm_iterations": 0})
+    history_UI = grown.interactions.to_csr()
+    assert np.isfinite(model.score(Query(np.zeros(1, dtype=np.int32), history_UI[[0]]))).all()
+    if fitted.name == "als":  # solves for the users anew, with another item among those that they have not met
+        item_ID, earlier_ID = model.item_embeddings_ID[1:], fitted.model.item_embeddings_ID
+        np.testing.assert_allclose(item_ID @ item_ID.T, earlier_ID @ earlier_ID.T, rtol=2e-3, atol=2e-4)
+        return
+    has_events_U = np.diff(fitted.history_UI.indptr) > 0
+    if fitted.name == "ncf" and has_events_U.sum() == 1:
+        pytest.skip("the only user is the mean user, who stands for everybody without events")
+    user_B = np.flatnonzero(has_events_U).astype(np.int32)
+    scores_BI = model.score(Query(user_B + 1, history_UI[user_B + 1]))
+    expected_BI = fitted.model.score(Query(user_B, fitted.history_UI[user_B]))
+    np.testing.assert_allclose(scores_BI[:, 1:], expected_BI, rtol=2e-3, atol=2e-4)
+
+
+def test_a_warm_start_from_itself_keeps_what_was_learnt(fitted):
+    if not continues(fitted.model.config):
+        pytest.skip("learns in closed form")
+    again, once_more = fitted.begun_again(fitted.dataset), fitted.begun_again(fitted.dataset)
+    assert share_in_order(again, fitted.known) >= share_in_order(fitted.model, fitted.known) - 0.02
+    assert_equal_states(again.state(), once_more.state())
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if continues(build(name, {}).config)])
+def test_new_users_and_items_find_their_taste(name, worlds):
+    config = next(iter(CASES[name].values()))
+    earlier = Fitted(name, config, worlds["tall"], build(name, config).fit(worlds["tall"], FitContext(seed=1)))
+    grown = with_newcomers(worlds["tall"], items_of_user=range(0, 12, 2), users_of_item=range(0, 40, 2))
+    model = earlier.begun_again(grown)
+    history_UI = grown.interactions.to_csr()
+    scores_UI = model.score(Query(np.arange(history_UI.shape[0], dtype=np.int32), history_UI))
+    # All known ids stand one place further: what was even is odd. The last user and item have no events.
+    of_new_user_I, of_new_item_U = scores_UI[0, 13:-1], scores_UI[41:-1, 0]
+    assert of_new_user_I[::2].mean() > of_new_user_I[1::2].mean()
+    assert of_new_item_U[::2].mean() > of_new_item_U[1::2].mean()

@@ -11,7 +11,7 @@ S are the pairs with an event and w_ui their summed weights. Users and items tak
 improved row by row (`least_squares.py`).
 """
 
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from pydantic import Field
@@ -23,6 +23,7 @@ from foretaste.models.dot_product import dot_scores
 from foretaste.models.fold_in import Objective, solve_users, stored_or_folded_in
 from foretaste.models.least_squares import principal_axes, solve_rows, turned
 from foretaste.models.protocol import FitContext, Query, State
+from foretaste.models.warm_start import Continued, carried_over, refuse_obstacle
 from foretaste.settings import Settings
 
 _BALANCE = 10.0
@@ -35,6 +36,8 @@ class ALSConfig(Settings):
     """Dimensions of a vector."""
     iterations: int = Field(default=16, ge=1)
     """Passes over all users and then all items."""
+    warm_iterations: int = Field(default=3, ge=0)
+    """Passes where an earlier model is begun from; 0 keeps its items as they are and solves for the users alone."""
     regularization: float = Field(default=0.006, gt=0)
     """λ."""
     regularization_exponent: float = Field(default=1.0, ge=0)
@@ -46,6 +49,8 @@ class ALSConfig(Settings):
     """Conjugate gradient steps a row and pass; each starts from the pass before."""
     init_stdev: float = Field(default=0.1, gt=0)
     """Standard deviation of the first item vectors, times √embedding_dim."""
+
+    continued: ClassVar[Continued] = Continued(same=("embedding_dim",), arrays=("user_embeddings", "item_embeddings"))
 
 
 def balanced_weight(events_UI: sparse.csr_array) -> float:
@@ -89,8 +94,13 @@ class ALS:
         return Objective(unobserved_weight, self.config.regularization, self.config.regularization_exponent)
 
     def fit(self, dataset: Dataset, context: FitContext) -> Self:
-        """Take turns, then solve all users to the end, as `embed_users` does for users that are not known."""
+        """Take turns, then solve all users to the end, as `embed_users` does for users that are not known.
+
+        A warm start begins at the vectors of the earlier model. Users whom it did not know are reached from their
+        items in the first turn, and items that it did not know from their users.
+        """
         config = self.config
+        earlier = refuse_obstacle("als", config, context.warm_start)
         events_UI = dataset.interactions.to_csr()
         events_IU = events_UI.T.tocsr()
         given = config.unobserved_weight
@@ -100,10 +110,14 @@ class ALS:
         item_ID = rng.standard_normal((num_items, config.embedding_dim), dtype=np.float32)
         item_ID *= np.float32(config.init_stdev / np.sqrt(config.embedding_dim))
         user_UD = np.zeros((num_users, config.embedding_dim), dtype=np.float32)
-        for iteration in range(config.iterations):
+        if earlier is not None:
+            item_ID = carried_over(item_ID, dataset.interactions.items, earlier.state["item_embeddings"], earlier.items)
+            user_UD = carried_over(user_UD, dataset.interactions.users, earlier.state["user_embeddings"], earlier.users)
+        iterations = config.iterations if earlier is None else config.warm_iterations
+        for iteration in range(iterations):
             item_ID, user_UD = improve(events_UI, item_ID, user_UD, objective, config.cg_steps)
             user_UD, item_ID = improve(events_IU, user_UD, item_ID, objective, config.cg_steps)
-            context.progress(iteration + 1, config.iterations, {})
+            context.progress(iteration + 1, iterations, {})
         axes_DD, energy_D = principal_axes(item_ID)
         item_ID = turned(item_ID, axes_DD)
         user_UD = solve_users(events_UI, item_ID, energy_D, objective)

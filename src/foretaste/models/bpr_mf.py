@@ -5,10 +5,11 @@ four: the binary cross-entropy of the NCF paper (He et al. 2017), the sampled so
 products the contrastive loss of SimpleX (Mao et al., CIKM 2021).
 
 Torch is needed by `fit` alone. What is served is a vector for each user and item: the item's bias is one dimension
-more, where every user has 1. The biases b_u and b move all scores of a user alike: they are trained, and not served.
+more, where every user has 1. The biases b_u and b move all scores of a user alike: they are trained and kept for a warm
+start, and not served.
 """
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -22,9 +23,12 @@ from foretaste.models.fold_in import Objective, solve_users, stored_or_folded_in
 from foretaste.models.least_squares import principal_axes, turned
 from foretaste.models.protocol import FitContext, Query, State
 from foretaste.models.validation import ModelTraining, Score, refit_training, training_context
+from foretaste.models.warm_start import Continued, checkpoint_settings, refuse_obstacle
 from foretaste.settings import Settings
 from foretaste.training.config import SamplerConfig, TrainingConfig
 
+UNSERVED = ("user_bias", "global_bias")
+"""What is trained and kept for a warm start, and takes no part in a score."""
 _SMALLEST_RIDGE = 1e-30
 """For items that are all zero."""
 
@@ -77,6 +81,10 @@ class BPRMFConfig(Settings):
     )
     """The run."""
 
+    continued: ClassVar[Continued] = Continued(
+        same=("embedding_dim", "similarity", "item_bias"), arrays=("user_embeddings", "item_embeddings")
+    )
+
     @model_validator(mode="after")
     def _biases_fit_the_rest(self) -> Self:
         if self.similarity == "cosine" and (self.user_bias or self.item_bias or self.global_bias):
@@ -103,6 +111,7 @@ class BPRMF:
         self.config = config or BPRMFConfig()
         dim = self.config.embedding_dim
         nothing_0D = np.zeros((0, dim + self.config.item_bias), dtype=np.float32)
+        self._unserved: State = {}
         self._remember(nothing_0D, nothing_0D, np.zeros(dim, dtype=np.float32), unobserved_weight=0.0)
         self._refit_config = self.config
 
@@ -121,20 +130,27 @@ class BPRMF:
     def fit(self, dataset: Dataset, context: FitContext) -> Self:
         """Train the tables, with early stopping where the config asks for it and the context holds events out.
 
+        A warm start begins at the vectors of the earlier model, users whom it did not know where it folds them in.
+
         Raises:
+            ConfigError: the earlier model has another shape.
             ModelError: a user has met every item, or the loss is no longer finite.
         """
-        from foretaste.models.bpr_mf_tables import Tables
+        from foretaste.models.bpr_mf_tables import Tables, begin_at
         from foretaste.training.context import seeded
         from foretaste.training.distributed import join_world
         from foretaste.training.loop import Task, train
 
         config, interactions = self.config, dataset.interactions
+        earlier = refuse_obstacle("bpr_mf", config, context.warm_start)
+        training = config.training if earlier is None else config.training.continued()
         events_UI = interactions.to_csr()
         unobserved_weight = balanced_weight(events_UI)
         is_active_U = np.diff(events_UI.indptr) > 0
         with join_world(config.training.device) as world, seeded(context.seed, world.device):
             tables = Tables(interactions.num_users, interactions.num_items, config)
+            if earlier is not None:
+                begin_at(tables, earlier, interactions)
 
             def snapshot() -> Score:
                 user_UD, item_ID, bias_I = tables.vectors()
@@ -144,6 +160,7 @@ class BPRMF:
                 item_ID = turned(item_ID, axes_DD)
                 if bias_I is not None:
                     user_UD, item_ID = with_column(user_UD, 1.0), with_column(item_ID, bias_I)
+                self._unserved = tables.unserved()
                 self._remember(user_UD, item_ID, energy_D, unobserved_weight)
                 return self.score
 
@@ -152,14 +169,15 @@ class BPRMF:
                     tables,
                     tables.loss,
                     score=tables.score,
-                    settings=config.model_dump(mode="json", exclude={"training"}),
+                    settings=checkpoint_settings(config, earlier),
                 ),
                 interactions,
-                config.training,
+                training,
                 training_context(context, interactions, world, snapshot),
             )
             snapshot()
-        self._refit_config = config.model_copy(update={"training": refit_training(config.training, result)})
+        if earlier is None:
+            self._refit_config = config.model_copy(update={"training": refit_training(config.training, result)})
         return self
 
     def refit_config(self) -> BPRMFConfig:
@@ -197,8 +215,9 @@ class BPRMF:
         return dot_scores(self.embed_users(query), self._item_DI)
 
     def state(self) -> State:
-        """The vectors, and what folding in needs beside them: the energy of each axis and α₀."""
+        """The vectors, what folding in needs beside them (the energy of each axis and α₀), and b_u and b if any."""
         return {
+            **self._unserved,
             "user_embeddings": self.user_embeddings_UD,
             "item_embeddings": self._item_ID,
             "item_energy": self._energy_D,
@@ -207,6 +226,7 @@ class BPRMF:
 
     def load_state(self, state: State) -> Self:
         """Take over a state."""
+        self._unserved = {name: state[name] for name in UNSERVED if name in state}
         self._remember(
             state["user_embeddings"],
             state["item_embeddings"],

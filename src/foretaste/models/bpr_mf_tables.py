@@ -1,11 +1,15 @@
 """The torch half of `bpr_mf.py`: its tables, and what a batch is punished for."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from foretaste.arrays import FloatArray
-from foretaste.models.bpr_mf import BPRMFConfig
+from foretaste.data.interactions import Interactions
+from foretaste.models.bpr_mf import BPRMF, UNSERVED, BPRMFConfig
+from foretaste.models.protocol import State, WarmStart
+from foretaste.models.warm_start import carried_over, in_earlier_items
 from foretaste.training.batches import Batch, dot_scores
 from foretaste.training.losses import bce_loss, bpr_loss, cosine_contrastive_loss, sampled_softmax_loss
 
@@ -63,6 +67,11 @@ class Tables(nn.Module):
             bias_I = None if self.item_bias is None else self.item_bias.weight[:, 0].cpu().numpy().copy()
             return user_UD.cpu().numpy().copy(), item_ID.cpu().numpy().copy(), bias_I
 
+    def unserved(self) -> State:
+        """What a warm start needs, and no score."""
+        held = {name.removesuffix(".weight"): tensor for name, tensor in self.state_dict().items()}
+        return {name: held[name].cpu().numpy().reshape(-1).copy() for name in UNSERVED if name in held}
+
     def _placed(self, vectors_XD: Tensor) -> Tensor:
         return normalize(vectors_XD, dim=-1) if self.config.similarity == "cosine" else vectors_XD
 
@@ -82,3 +91,28 @@ def _of_a_row(positive_BD: Tensor, negatives_D: Tensor) -> Tensor:
     """|positive|² + mean over its negatives of |negative|², for each row."""
     negative_square = negatives_D.square().sum(-1).mean(-1)
     return positive_BD.square().sum(1) + negative_square
+
+
+def begin_at(tables: Tables, earlier: WarmStart, interactions: Interactions) -> None:
+    """Put what `earlier` has learnt into the tables; users whom it did not know stand where it folds them in."""
+    before = BPRMF(BPRMFConfig.model_validate(earlier.config)).load_state(earlier.state)
+    dim, users, items = tables.config.embedding_dim, interactions.users, interactions.items
+    begin = {name: tensor.numpy() for name, tensor in tables.state_dict().items()}
+    user_UD = carried_over(
+        np.zeros_like(begin["user.weight"]), users, before.user_embeddings_UD[:, :dim], earlier.users
+    )
+    # Zero is also the vector of a user without events, who may have some by now.
+    is_new_U = ~user_UD.any(axis=1)
+    history_UI = in_earlier_items(interactions.to_csr()[is_new_U], items, earlier.items)
+    user_UD[is_new_U] = before.fold_in(history_UI)[:, :dim]
+    begin["user.weight"] = np.where(user_UD.any(axis=1, keepdims=True), user_UD, begin["user.weight"])
+    item_ID, state = before.item_embeddings_ID, before.state()
+    begin["item.weight"] = carried_over(begin["item.weight"], items, item_ID[:, :dim], earlier.items)
+    if tables.item_bias is not None:
+        begin["item_bias.weight"] = carried_over(begin["item_bias.weight"], items, item_ID[:, dim:], earlier.items)
+    if tables.user_bias is not None and "user_bias" in state:
+        bias_U1 = state["user_bias"][:, None]
+        begin["user_bias.weight"] = carried_over(begin["user_bias.weight"], users, bias_U1, earlier.users)
+    if tables.global_bias is not None and "global_bias" in state:
+        begin["global_bias"] = state["global_bias"].reshape(())
+    tables.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in begin.items()})

@@ -9,7 +9,7 @@ Torch is needed by `fit` alone. Served are the vectors, the user's and the item'
 small further layers (`ncf_scoring.py`). A user known by a history alone takes a few gradient steps (`ncf_fold_in.py`).
 """
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -23,6 +23,7 @@ from foretaste.models.ncf_scoring import add_mlp_scores, layers_of
 from foretaste.models.protocol import FitContext, Query, State
 from foretaste.models.read_only import read_only
 from foretaste.models.validation import ModelTraining, Score, refit_training, training_context
+from foretaste.models.warm_start import Continued, refuse_obstacle
 from foretaste.settings import Settings
 from foretaste.training.config import SamplerConfig, TrainingConfig
 
@@ -62,6 +63,11 @@ class NCFConfig(Settings):
         epochs=20, batch_size=2048, learning_rate=0.002, sampler=SamplerConfig(num_negatives=4)
     )
     """The run."""
+
+    continued: ClassVar[Continued] = Continued(
+        same=("kind", "embedding_dim", "mlp_embedding_dim", "hidden_dims"),
+        arrays=("user_vectors", "item_vectors", "bias"),
+    )
 
     @property
     def has_gmf(self) -> bool:
@@ -113,19 +119,25 @@ class NCF:
     def fit(self, dataset: Dataset, context: FitContext) -> Self:
         """Train the network, with early stopping where the config asks for it and the context holds events out.
 
+        A warm start begins at the network of the earlier model, users whom it did not know where it folds them in.
+
         Raises:
+            ConfigError: the earlier model has another shape.
             ModelError: a user has met every item, or the loss is no longer finite.
         """
-        from foretaste.models.ncf_network import Network, train_network
+        from foretaste.models.ncf_network import Network, begin_at, train_network
         from foretaste.training.context import seeded
         from foretaste.training.distributed import join_world
 
         config, interactions = self.config, dataset.interactions
+        earlier = refuse_obstacle("ncf", config, context.warm_start)
         is_active_U = interactions.user_counts() > 0
         order_I = np.random.default_rng(context.seed).permutation(interactions.num_items)
         background_M = order_I[:_BACKGROUND_ITEMS].astype(np.int32)
         with join_world(config.training.device) as world, seeded(context.seed, world.device):
             network = Network(interactions.num_users, interactions.num_items, config)
+            if earlier is not None:
+                begin_at(network, earlier, interactions)
 
             def snapshot() -> Score:
                 served = network.served()
@@ -140,21 +152,23 @@ class NCF:
                         "layer_biases": served.bias_LH,
                         "output_weights": served.out_H,
                         "background_items": background_M,
+                        **network.unserved(),
                     }
                 )
                 return self.score
 
             told = training_context(context, interactions, world, snapshot)
-            result = train_network(network, interactions, told)
+            result = train_network(network, interactions, told, earlier)
             snapshot()
-        self._refit_config = config.model_copy(update={"training": refit_training(config.training, result)})
+        if earlier is None:
+            self._refit_config = config.model_copy(update={"training": refit_training(config.training, result)})
         return self
 
     def refit_config(self) -> NCFConfig:
         """The config that trains once more as long as the weights that `fit` kept; the model's own before a fit."""
         return self._refit_config
 
-    def _user_vectors(self, query: Query) -> FloatArray:
+    def user_vectors(self, query: Query) -> FloatArray:
         """user_BZ: the stored vector of a known user; of an unknown one that of its history."""
         config = self.config
         steps = Steps(
@@ -168,14 +182,15 @@ class NCF:
 
     def score(self, query: Query) -> FloatArray:
         """scores_BI: the logits of all pairs, up to the bias of the output, which is alike for all."""
-        user_BZ = self._user_vectors(query)
+        user_BZ = self.user_vectors(query)
         scores_BI = dot_scores(np.ascontiguousarray(user_BZ[:, : self._dim]), self._product_DI)
         if self.config.has_mlp:
             add_mlp_scores(user_BZ[:, self._dim :], self._first_HI, self._layers, scores_BI)
         return scores_BI
 
     def state(self) -> State:
-        """The vectors, the layers, and what folding in needs beside them: the mean user and the background items."""
+        """The vectors, the layers, what folding in needs beside them (the mean user and the background items), and the
+        parameters from which a warm start makes the network again."""
         return dict(self._state)
 
     def load_state(self, state: State) -> Self:

@@ -9,11 +9,16 @@ from torch import Tensor, nn
 
 from foretaste.arrays import FloatArray
 from foretaste.data.interactions import Interactions
-from foretaste.models.ncf import NCFConfig
+from foretaste.models.ncf import NCF, NCFConfig
+from foretaste.models.protocol import Query, State, WarmStart
+from foretaste.models.warm_start import carried_over, checkpoint_settings, in_earlier_items
 from foretaste.training.batches import Batch
 from foretaste.training.context import TrainingContext, no_epoch
 from foretaste.training.loop import Task, TrainingResult, train
 from foretaste.training.losses import bce_loss, bpr_loss
+
+_KEPT = ("bias", "gmf_out", "first_user.weight", "first_user.bias", "first_item.weight")
+"""Parameters that cannot be told from what is served."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +121,18 @@ class Network(nn.Module):
         vectors = (torch.cat(users, dim=1), torch.cat(items, dim=1))
         return Served(*(_array(tensor) for tensor in (*vectors, weight_LHH, bias_LH, out_H)))
 
+    def unserved(self) -> State:
+        """The parameters from which, together with what is served, `begin_at` makes the network again."""
+        held = self.state_dict()
+        return {name: np.atleast_1d(_array(held[name])) for name in _KEPT if name in held}
 
-def train_network(network: Network, interactions: Interactions, context: TrainingContext) -> TrainingResult:
-    """Train in place; where the config asks for it, each half first alone."""
+
+def train_network(
+    network: Network, interactions: Interactions, context: TrainingContext, earlier: WarmStart | None = None
+) -> TrainingResult:
+    """Train in place; where the config asks for it, each half first alone, unless the network began at `earlier`."""
     config = network.config
-    if config.pretraining_epochs:
+    if config.pretraining_epochs and earlier is None:
         # A checkpoint is of the whole network; resumed, the halves are trained anew and then overwritten by it.
         alone = replace(context, validate=None, checkpoint_dir=None, resume=False, on_epoch=no_epoch)
         changes = {"epochs": config.pretraining_epochs, "early_stopping": None, "checkpoint_dir": None}
@@ -132,10 +144,51 @@ def train_network(network: Network, interactions: Interactions, context: Trainin
             train_network(half, interactions, alone)
             halves.append(half)
         network.start_from(*halves)
-    task = Task(
-        network, network.loss, score=network.score, settings=config.model_dump(mode="json", exclude={"training"})
-    )
-    return train(task, interactions, config.training, context)
+    training = config.training if earlier is None else config.training.continued()
+    settings = checkpoint_settings(config, earlier)
+    return train(Task(network, network.loss, network.score, settings=settings), interactions, training, context)
+
+
+def begin_at(network: Network, earlier: WarmStart, interactions: Interactions) -> None:
+    """Make `network` the one that `earlier` is served from; users whom it did not know stand where it folds them in.
+
+    Served are W p + b and y ∘ h in place of the vectors p and y: these come back by the pseudo-inverse of W and by
+    division, such that every score is what it was.
+    """
+    before = NCF(NCFConfig.model_validate(earlier.config)).load_state(earlier.state)
+    state, config, users, items = earlier.state, network.config, interactions.users, interactions.items
+    begin = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    begin |= {name: state[name].reshape(begin[name].shape) for name in _KEPT if name in begin}
+    mean_Z = state["mean_user"]
+    user_UZ = carried_over(np.tile(mean_Z, (len(users), 1)), users, state["user_vectors"], earlier.users)
+    # The mean user also stands for users without events, who may have some by now.
+    is_new_U = (user_UZ == mean_Z).all(axis=1)
+    history_UI = in_earlier_items(interactions.to_csr()[is_new_U], items, earlier.items)
+    user_UZ[is_new_U] = before.user_vectors(Query.of_history(history_UI))
+    dim = config.embedding_dim if config.has_gmf else 0
+    item_IZ = state["item_vectors"]
+    if config.has_gmf:
+        out_D = begin["gmf_out"]
+        vectors_ID = np.divide(item_IZ[:, :dim], out_D, out=np.zeros_like(item_IZ[:, :dim]), where=out_D != 0)
+        begin["gmf_user.weight"] = user_UZ[:, :dim]
+        begin["gmf_item.weight"] = carried_over(begin["gmf_item.weight"], items, vectors_ID, earlier.items)
+    if config.has_mlp:
+        begin["mlp_user.weight"] = _before_layer(
+            user_UZ[:, dim:] - begin["first_user.bias"], begin["first_user.weight"]
+        )
+        vectors_ID = _before_layer(item_IZ[:, dim:], begin["first_item.weight"])
+        begin["mlp_item.weight"] = carried_over(begin["mlp_item.weight"], items, vectors_ID, earlier.items)
+        begin["mlp_out"] = state["output_weights"]
+        for layer, (below, above) in enumerate(pairwise(config.widths)):
+            begin[f"layers.{layer}.weight"] = state["layer_weights"][layer, :below, :above].T
+            begin[f"layers.{layer}.bias"] = state["layer_biases"][layer, :above]
+    network.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in begin.items()})
+
+
+def _before_layer(unit_XH: FloatArray, weight_HD: FloatArray) -> FloatArray:
+    """vectors_XD with the smallest squares for which W x is nearest to the units; equal where the layer made them."""
+    inverse_DH = np.linalg.pinv(weight_HD.astype(np.float64), rcond=1e-6)
+    return np.asarray(unit_XH @ inverse_DH.T, dtype=np.float32)
 
 
 def _squares(user_BD: Tensor, item_BTD: Tensor) -> Tensor:

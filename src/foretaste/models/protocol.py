@@ -11,6 +11,7 @@ from scipy import sparse
 
 from foretaste.arrays import UNKNOWN, BoolArray, FloatArray, IntArray
 from foretaste.data.interactions import Dataset, Interactions
+from foretaste.data.vocabulary import Vocabulary
 from foretaste.settings import Settings
 
 State = dict[str, npt.NDArray[Any]]
@@ -32,6 +33,23 @@ def no_epoch(epoch: int, figures: dict[str, float]) -> None:
     """Report nothing."""
 
 
+@dataclass(frozen=True, eq=False)
+class WarmStart:
+    """What an earlier model of the same kind has learnt, for a training to begin from (`warm_start.py`)."""
+
+    source: str
+    """Who it was: the id of its bundle."""
+    model: str
+    """Its name in the registry."""
+    config: dict[str, Any]
+    """Its resolved hyperparameters."""
+    state: State
+    users: Vocabulary
+    """Whose rows its tables of users have."""
+    items: Vocabulary
+    """Whose rows its tables of items have."""
+
+
 @dataclass(frozen=True)
 class FitContext:
     """What a training may know beside the data."""
@@ -47,6 +65,8 @@ class FitContext:
     on_epoch: EpochReport = no_epoch
     """Told of each epoch of a training by gradient: `loss`, `samples_per_second`, `learning_rate`, `seconds`, and
     `ndcg@10` and `recall@10` on `valid` where those were measured."""
+    warm_start: WarmStart | None = None
+    """An earlier model to begin from; None begins cold. A model that learns in closed form takes no notice of it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -89,6 +89,15 @@ class EarlyStoppingConfig(Settings):
     """Epochs from one validation to the next."""
 
 
+class WarmStartConfig(Settings):
+    """What is different in a training that begins where an earlier model ended."""
+
+    epochs: int | None = Field(default=None, ge=1)
+    """Passes over all positives; null for a quarter of those of a cold start, rounded down, at least one."""
+    learning_rate_factor: float = Field(default=1.0, gt=0.0)
+    """Multiplies the learning rate. The optimiser starts anew and knows nothing of the earlier steps."""
+
+
 class TrainingConfig(Settings):
     """One training run of a torch model."""
 
@@ -114,5 +123,23 @@ class TrainingConfig(Settings):
     """`auto` takes a GPU where there is one."""
     checkpoint_dir: Path | None = None
     """Folder of the resumable checkpoint; None writes none."""
+    warm_start: WarmStartConfig = WarmStartConfig()
+    """What is different where an earlier model is begun from."""
     checkpoint_every_epochs: int = Field(default=1, ge=1)
     """Epochs from one checkpoint to the next. An interrupted training leaves one whatever this says."""
+
+    def continued(self) -> "TrainingConfig":
+        """The training that follows a warm start: a fixed number of epochs, for what is held out is known already."""
+        changes, factor = self.warm_start, self.warm_start.learning_rate_factor
+        sparse_rate = self.optimizer.sparse_learning_rate
+        optimizer = self.optimizer.model_copy(
+            update={"sparse_learning_rate": None if sparse_rate is None else sparse_rate * factor}
+        )
+        return self.model_copy(
+            update={
+                "epochs": changes.epochs or max(1, self.epochs // 4),
+                "learning_rate": self.learning_rate * factor,
+                "optimizer": optimizer,
+                "early_stopping": None,
+            }
+        )

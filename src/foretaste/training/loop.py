@@ -294,7 +294,7 @@ class _Run:
 
     def identity(self) -> dict[str, Any]:
         """What a run must share with this one to continue its checkpoint."""
-        free = {"device", "checkpoint_dir", "checkpoint_every_epochs"}
+        free = {"device", "checkpoint_dir", "checkpoint_every_epochs", "warm_start"}
         if self.config.schedule == ScheduleConfig():
             # Without a schedule no step depends on how many follow: a run may be continued beyond its end.
             free.add("epochs")

@@ -1,11 +1,12 @@
 """Hyperparameters of the two towers."""
 
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
 from foretaste.data.features.config import FeaturesConfig
 from foretaste.models.validation import ModelTraining
+from foretaste.models.warm_start import Continued
 from foretaste.settings import Settings
 from foretaste.training.config import SamplerConfig, TrainingConfig
 
@@ -78,3 +79,16 @@ class TwoTowerConfig(Settings):
     """What all negatives of a row together count in `ccl`; its positive counts 1."""
     training: ModelTraining = TrainingConfig(sampler=SamplerConfig(kind="in_batch"))
     """The run."""
+
+    continued: ClassVar[Continued] = Continued(
+        same=(
+            "embedding_dim",
+            "features",
+            "history_items",
+            *(f"{tower}.{key}" for tower in ("user", "item") for key in ("hidden_dims", "bag_dim")),
+            "fusion",
+            "augmentation",
+            "similarity",
+        ),
+        arrays=("towers.item.ids.weight",),
+    )

@@ -12,10 +12,12 @@ from foretaste.data.features import FeatureTable, FittedFeatures
 from foretaste.data.interactions import Dataset
 from foretaste.models.protocol import FitContext, State
 from foretaste.models.two_tower.config import TwoTowerConfig
+from foretaste.models.two_tower.continuing import begin_at, kept_for_later
 from foretaste.models.two_tower.inputs import user_inputs
 from foretaste.models.two_tower.objective import Objective
 from foretaste.models.two_tower.towers import Placed, Tower, TwoTowers
 from foretaste.models.validation import Score, training_context
+from foretaste.models.warm_start import checkpoint_settings
 from foretaste.training.context import seeded
 from foretaste.training.distributed import join_world
 from foretaste.training.loop import Task, TrainingResult, train
@@ -33,6 +35,8 @@ class Placement:
     """Share of the features in each item's vector; empty where no gate decides."""
     user_tower: State
     """What the tower of users needs to place a user without an id."""
+    towers: State
+    """What else the towers hold, named as in a model's state."""
 
 
 def train_towers(
@@ -60,29 +64,30 @@ def train_towers(
             Tower(users, events.user_counts() > 0, config.user, config),
             Tower(items, events.item_counts() > 0, config.item, config),
         )
+        if context.warm_start is not None:
+            begin_at(towers, list(users.bags), context.warm_start, events)
+        training = config.training if context.warm_start is None else config.training.continued()
         category_I = torch.from_numpy(_categories(dataset.catalogue, config)).to(world.device)
         objective = Objective(towers, config, category_I)
 
         def snapshot() -> Score:
-            return keep(_placement(towers, world.device))
+            return keep(_placement(towers, config, world.device))
 
         result = train(
-            Task(
-                towers, objective.loss, objective.score, settings=config.model_dump(mode="json", exclude={"training"})
-            ),
+            Task(towers, objective.loss, objective.score, settings=checkpoint_settings(config, context.warm_start)),
             events,
-            config.training,
+            training,
             training_context(context, events, world, snapshot),
         )
         snapshot()
     return result
 
 
-def _placement(towers: TwoTowers, device: torch.device) -> Placement:
+def _placement(towers: TwoTowers, config: TwoTowerConfig, device: torch.device) -> Placement:
     user_UD, _ = _place_all(towers.user, device)
     item_ID, share_I = _place_all(towers.item, device)
     user_tower = {name: tensor.cpu().numpy().copy() for name, tensor in towers.user.idless_parameters().items()}
-    return Placement(user_UD, item_ID, share_I, user_tower)
+    return Placement(user_UD, item_ID, share_I, user_tower, kept_for_later(towers, config))
 
 
 def _place_all(tower: Tower, device: torch.device) -> tuple[FloatArray, FloatArray]:

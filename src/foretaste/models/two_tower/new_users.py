@@ -12,7 +12,8 @@ from foretaste.models.two_tower import inputs
 from foretaste.models.two_tower.config import TwoTowerConfig
 from foretaste.models.two_tower.placing import FeatureTower
 
-_WEIGHTS = "user_tower."
+WEIGHTS = "user_tower."
+"""How the names of the tower's weights begin in a state."""
 _ITEMS = "item_inputs"
 
 
@@ -36,11 +37,11 @@ class NewUsers:
 
     def state(self) -> State:
         """All but the config."""
-        weights = {_WEIGHTS + name: array for name, array in self.weights.items()}
+        weights = {WEIGHTS + name: array for name, array in self.weights.items()}
         return {**self.features.state(), **inputs.pack(_ITEMS, self.items), **weights}
 
     @classmethod
     def from_state(cls, config: TwoTowerConfig, state: State) -> Self:
         """What `state` was taken from."""
-        weights = {name.removeprefix(_WEIGHTS): state[name] for name in state if name.startswith(_WEIGHTS)}
+        weights = {name.removeprefix(WEIGHTS): state[name] for name in state if name.startswith(WEIGHTS)}
         return cls(config, FittedFeatures.from_state(state), inputs.unpack(_ITEMS, state), weights)

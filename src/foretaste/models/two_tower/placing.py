@@ -14,6 +14,8 @@ from foretaste.models.two_tower.config import Fusion, Similarity
 
 BY_ROW = ("ids.", "augmented.", "join.")
 """How the names of weights begin that only rows with an id need."""
+TOWERS = "towers."
+"""How the names of weights begin in a state that are kept for a warm start alone."""
 
 
 class FeatureTower:

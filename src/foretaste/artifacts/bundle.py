@@ -84,6 +84,8 @@ class BundleContents:
     """The resolved experiment config."""
     segments: Segments | None = None
     """What is popular among users of one kind; None where nothing is known of users."""
+    begun_from: Manifest | None = None
+    """Of the bundle that the training began from; None for a cold start."""
 
     @classmethod
     def of(
@@ -96,6 +98,7 @@ class BundleContents:
         metrics: dict[str, MetricJson] | None = None,
         run_id: str = "",
         experiment: dict[str, Any] | None = None,
+        begun_from: Manifest | None = None,
     ) -> Self:
         """The contents around a model that was fitted on `dataset`, whose events become the history."""
         events = dataset.interactions
@@ -118,6 +121,7 @@ class BundleContents:
             run_id=run_id,
             experiment=experiment or {},
             segments=Segments.of(dataset),
+            begun_from=begun_from,
         )
 
 
@@ -262,6 +266,7 @@ def _manifest(folder: Path, contents: BundleContents, now: datetime) -> Manifest
     """The manifest of the files in `folder`, still without an id and a digest."""
     window = contents.training_window
     num_users, num_items = contents.history.weights_UI.shape
+    earlier = contents.begun_from
     return Manifest(
         bundle_id="",
         created_at=now.isoformat(),
@@ -280,6 +285,8 @@ def _manifest(folder: Path, contents: BundleContents, now: datetime) -> Manifest
         library_versions=library_versions(),
         files={path.name: file_hash(path) for path in sorted(folder.iterdir())},
         digest="",
+        warm_started_from=None if earlier is None else earlier.bundle_id,
+        warm_starts=0 if earlier is None else earlier.warm_starts + 1,
     )
 
 

@@ -17,6 +17,8 @@ from foretaste.settings import Settings
 
 MANIFEST_FILE = "model_metadata.json"
 SCHEMA_VERSION = 1
+_LATER = ("item_index", "warm_started_from", "warm_starts")
+"""Fields that came to the layout after it."""
 _LIBRARIES = ("foretaste", "numba", "numpy", "polars", "safetensors", "scipy")
 
 
@@ -73,6 +75,10 @@ class Manifest(Settings):
     """SHA-256 of all fields but this one."""
     item_index: ItemIndex | None = None
     """The index of a large catalogue; None for one that is searched exactly. Not written where it is None."""
+    warm_started_from: str | None = None
+    """The bundle that the training began from; None for a cold start. Not written where it is None."""
+    warm_starts: int = 0
+    """Warm starts in a row since the last cold one, this one included. Not written where it is 0."""
 
     def computed_digest(self) -> str:
         """What `digest` must be."""
@@ -91,7 +97,7 @@ class Manifest(Settings):
 
     def _fields(self) -> dict[str, Any]:
         """As they are written: what came to the layout after it is left out where it says nothing."""
-        return self.model_dump(mode="json", exclude={"item_index"} if self.item_index is None else None)
+        return self.model_dump(mode="json", exclude={name for name in _LATER if not getattr(self, name)})
 
     @classmethod
     def read(cls, folder: Path) -> Self:

@@ -66,7 +66,12 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(epilog=example("foretaste demo"))(demo)
     app.command(epilog=example(f"foretaste run {_RUN_CONFIG}", f"foretaste run {_RUN_CONFIG} --set seed=1 --json"))(run)
-    app.command(epilog=example(f"foretaste train {_RUN_CONFIG} --model als"))(train)
+    app.command(
+        epilog=example(
+            f"foretaste train {_RUN_CONFIG} --model als",
+            f"foretaste train {_RUN_CONFIG} --model als --warm-start production",
+        )
+    )(train)
 
 
 def demo(artifacts: ArtifactsOption = DEFAULT_ARTIFACTS, as_json: JsonOption = False) -> None:
@@ -133,6 +138,12 @@ def train(
     artifacts: ArtifactsOption = DEFAULT_ARTIFACTS,
     promote: Annotated[bool, typer.Option(help="Make the last bundle the live one.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a training that was interrupted.")] = False,
+    warm_start: Annotated[
+        str | None,
+        typer.Option(
+            "--warm-start", metavar="BUNDLE|production", help="Begin where this bundle ended.", show_default=False
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fit models on all events before test and write a bundle of each, without judging them."""
@@ -140,7 +151,7 @@ def train(
     from foretaste.pipelines.train import train as train_pipeline
 
     out = ConsoleNarrator(console(as_json))
-    bundles = train_pipeline(loaded, artifacts, out, label=model, promote=promote, resume=resume)
+    bundles = train_pipeline(loaded, artifacts, out, label=model, promote=promote, resume=resume, warm_start=warm_start)
     if as_json:
         print_json({"bundles": [{"model": label, "bundle_id": bundle.id} for label, bundle in bundles.items()]})
 

@@ -16,7 +16,7 @@ from foretaste.data.splits import PartSummary, num_windows, split, summarise
 from foretaste.evaluation.learning_curve import REFIT, TRAIN, LearningCurve
 from foretaste.evaluation.protocol import Evaluation, EvaluationConfig, evaluate
 from foretaste.evaluation.truth import truth_protocol, truth_test
-from foretaste.models.protocol import EpochReport, FitContext, Recommender, StopsEarly, no_epoch
+from foretaste.models.protocol import EpochReport, FitContext, Recommender, StopsEarly, WarmStart, no_epoch
 from foretaste.models.registry import build
 from foretaste.pipelines.narration import Narrator
 
@@ -122,11 +122,12 @@ def fit(
     checkpoint_dir: Path | None = None,
     resume: bool = False,
     on_epoch: EpochReport = no_epoch,
+    warm_start: WarmStart | None = None,
 ) -> tuple[Recommender, float]:
     """A fitted model, and the wall seconds that fitting took."""
     with narrator.progress(f"fit {label}") as progress:
         started = time.perf_counter()
-        context = FitContext(seed, valid, progress, checkpoint_dir, resume, on_epoch)
+        context = FitContext(seed, valid, progress, checkpoint_dir, resume, on_epoch, warm_start)
         model = build(spec.type, spec.hyperparameters).fit(dataset, context)
         return model, time.perf_counter() - started
 

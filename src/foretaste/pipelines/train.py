@@ -13,6 +13,7 @@ from foretaste.models.registry import check_trainable
 from foretaste.pipelines.experiment import Divided, divide, fit, learns_by_gradient, may_stop_early, pinned, refit_spec
 from foretaste.pipelines.narration import Narrator, Silence
 from foretaste.pipelines.promotion import tell_registries
+from foretaste.pipelines.warm_start import Beginning, beginnings
 from foretaste.training.processes import is_writer, joined
 
 
@@ -25,6 +26,7 @@ def train(
     promote: bool = False,
     resume: bool = False,
     divided: Divided | None = None,
+    warm_start: str | None = None,
 ) -> dict[str, Bundle]:
     """Fit models on all events before test, and write a bundle of each.
 
@@ -42,39 +44,64 @@ def train(
         promote: make the last bundle the live one.
         resume: continue what was interrupted.
         divided: the config's data, prepared and split; None reads it.
+        warm_start: id of a bundle, or `production`, where the training of the models of its type begins; others begin
+            cold.
 
     Returns:
         Label → bundle; empty for a process that only helps to train.
 
     Raises:
-        ConfigError: the config has no such model.
+        ConfigError: the config has no such model, or none that can begin at the bundle of `warm_start`.
+        ArtifactError: there is no such bundle.
     """
     if label is not None and label not in config.models:
         raise ConfigError(f"no model '{label}' in the config; it has {', '.join(config.models)}.")
     config = pinned(config.model_copy(update={"tracking": None}))  # where runs are sent is no part of a bundle
     labels = list(config.models) if label is None else [label]
+    store = BundleStore(artifacts / "bundles")
+    begun: dict[str, Beginning] = {}
+    if warm_start is not None:
+        begun = beginnings(store.open(warm_start), {each: config.models[each] for each in labels})
     if not is_writer():
         labels, narrator = [each for each in labels if learns_by_gradient(config.models[each])], Silence()
     for each in labels:
         check_trainable(config.models[each].type)
     divided = divide(config, narrator) if divided is None else divided
     dataset = divided.dataset(divided.history)
-    store = BundleStore(artifacts / "bundles")
     bundles = {}
     with joined():
         for each in labels:
-            spec = config.models[each]
+            beginning = begun.get(each)
+            spec = config.models[each] if beginning is None else beginning.spec
+            if warm_start is not None:
+                told = "begins cold" if beginning is None else beginning.told(dataset.interactions)
+                narrator.say("train", f"{each} {told}")
             checkpoints = artifacts / "checkpoints" / f"{config.name}-{each}"
             if may_stop_early(spec) and divided.split.valid is not None:
                 known, valid, trial = divided.dataset(divided.split.train), divided.split.valid, checkpoints / "length"
                 model, _ = fit(spec, known, valid, config.seed, each, narrator, checkpoint_dir=trial, resume=resume)
                 spec = refit_spec(spec, model)
             model, seconds = fit(
-                spec, dataset, None, config.seed, each, narrator, checkpoint_dir=checkpoints, resume=resume
+                spec,
+                dataset,
+                None,
+                config.seed,
+                each,
+                narrator,
+                checkpoint_dir=checkpoints,
+                resume=resume,
+                warm_start=None if beginning is None else beginning.warm_start,
             )
             if not is_writer():
                 continue
-            contents = BundleContents.of(spec.type, model, dataset, seed=config.seed, experiment=config.resolved())
+            contents = BundleContents.of(
+                spec.type,
+                model,
+                dataset,
+                seed=config.seed,
+                experiment=config.resolved(),
+                begun_from=None if beginning is None else beginning.bundle.manifest,
+            )
             is_live = promote and each == labels[-1]
             bundles[each] = store.publish(contents, promote=is_live, reason="trained")
             shutil.rmtree(checkpoints, ignore_errors=True)

@@ -71,6 +71,18 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "training": {"epochs": 2, "batch_size": 64},
         },
     },
+    "two_stage": {
+        "linear": {
+            "retrievers": {
+                "als": {"embedding_dim": 4, "iterations": 5, "regularization": 0.03},
+                "item_knn": {"neighbors": 5, "user_weighting": "none"},
+                "recency": {"type": "popularity", "half_life_days": 2},
+            },
+            "candidates": 8,
+            "ranker": {"trees": 20, "min_leaf_rows": 5},
+        },
+        "one retriever": {"retrievers": {"ease": {"regularization": 10}}, "candidates": 3, "half_lives_days": []},
+    },
 }
 EMBEDDERS = ("als", "bpr_mf", "two_tower")
 WORLDS = ("tall", "wide", "single user")

@@ -21,7 +21,7 @@ class ModelEntry:
     config_name: str
     class_name: str
     trained_with: str | None = None
-    """A library of the extra `neural` that fitting needs, and scoring does not."""
+    """A library that fitting needs, and scoring does not; one of `EXTRAS`."""
 
     def config_class(self) -> type[Settings]:
         """The class of its hyperparameters."""
@@ -32,6 +32,9 @@ class ModelEntry:
         return getattr(import_module(self.module), self.class_name)
 
 
+EXTRAS = {"torch": "neural", "lightgbm": "ranking"}
+"""Library → the extra that brings it."""
+
 MODELS: dict[str, ModelEntry] = {
     "popularity": ModelEntry("foretaste.models.popularity", "PopularityConfig", "Popularity"),
     "item_knn": ModelEntry("foretaste.models.item_knn", "ItemKNNConfig", "ItemKNN"),
@@ -40,6 +43,7 @@ MODELS: dict[str, ModelEntry] = {
     "bpr_mf": ModelEntry("foretaste.models.bpr_mf", "BPRMFConfig", "BPRMF", "torch"),
     "ncf": ModelEntry("foretaste.models.ncf", "NCFConfig", "NCF", "torch"),
     "two_tower": ModelEntry("foretaste.models.two_tower.model", "TwoTowerConfig", "TwoTower", "torch"),
+    "two_stage": ModelEntry("foretaste.models.two_stage.model", "TwoStageConfig", "TwoStage", "lightgbm"),
 }
 
 
@@ -54,8 +58,12 @@ def entry(name: str) -> ModelEntry:
     return MODELS[name]
 
 
-def check_trainable(name: str) -> None:
+def check_trainable(name: str, config: Settings | None = None) -> None:
     """Refuse to train a model whose library is not installed, before any data is read.
+
+    Args:
+        name: of the model.
+        config: its hyperparameters; where they name models as `retrievers`, those are checked as well.
 
     Raises:
         ModelError: the library is missing; the message tells which extra brings it.
@@ -64,8 +72,10 @@ def check_trainable(name: str) -> None:
     if library is not None and find_spec(library) is None:
         raise ModelError(
             f"training '{name}' needs {library}, which is not installed; "
-            f"`pip install -c constraints.txt '.[neural]'` brings it. Serving a trained one does without."
+            f"`pip install 'foretaste[{EXTRAS[library]}]'` brings it. Serving a trained one does without."
         )
+    for part in getattr(config, "retrievers", {}).values():
+        check_trainable(part.type, part.hyperparameters)
 
 
 def build(name: str, config: Settings | dict[str, Any]) -> Recommender:

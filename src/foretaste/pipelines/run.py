@@ -128,7 +128,7 @@ def run(
             "`foretaste evaluate CONFIG --bundle ID`."
         )
     for spec in config.models.values():
-        check_trainable(spec.type)
+        check_trainable(spec.type, spec.hyperparameters)
     config, started_at = pinned(config.model_copy(update={"tracking": None})), datetime.now(UTC)
     run_id = f"{started_at:%Y%m%d-%H%M%S}-{config.name}"
     divided = divide(config, narrator)

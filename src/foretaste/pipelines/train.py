@@ -65,7 +65,7 @@ def train(
     if not is_writer():
         labels, narrator = [each for each in labels if learns_by_gradient(config.models[each])], Silence()
     for each in labels:
-        check_trainable(config.models[each].type)
+        check_trainable(config.models[each].type, config.models[each].hyperparameters)
     divided = divide(config, narrator) if divided is None else divided
     dataset = divided.dataset(divided.history)
     bundles = {}

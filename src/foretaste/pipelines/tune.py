@@ -48,7 +48,7 @@ def tune(config: ExperimentConfig, artifacts: Path, narrator: Narrator) -> dict[
     check_installed()
     label, options = config.tuned_label(), config.tune
     assert options is not None
-    check_trainable(config.models[label].type)
+    check_trainable(config.models[label].type, config.models[label].hyperparameters)
     if num_processes() > 1:
         raise ConfigError(
             f"`foretaste tune` tries each model in one process and was started in {num_processes()} by torchrun; "

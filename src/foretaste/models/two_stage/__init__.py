@@ -1,0 +1,1 @@
+"""Two stages: several models propose items, and trees rank what they propose."""

@@ -38,7 +38,8 @@ class ItemCards:
         noun = noun_id(item_noun)
         kept = pl.exclude(ITEM_ID, noun, *_OF_THE_ANSWER)
         encoded = BytesIO()
-        self._table.select(ITEM_ID, pl.col(ITEM_ID).alias(noun), kept).write_ndjson(encoded)
+        by_noun = [] if noun == ITEM_ID else [pl.col(ITEM_ID).alias(noun)]
+        self._table.select(ITEM_ID, *by_noun, kept).write_ndjson(encoded)
         self._json = encoded.getvalue()
         ends_I = np.flatnonzero(np.frombuffer(self._json, dtype=np.uint8) == ord("\n"))
         assert len(ends_I) == len(table)

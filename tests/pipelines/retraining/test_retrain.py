@@ -213,5 +213,5 @@ def test_the_shipped_config_has_the_defaults(request, monkeypatch):
     shipped = load_config(request.config.rootpath / "configs/retrain.yaml", RetrainConfig)
     defaults = RetrainConfig(experiment=shipped.experiment)
     assert shipped.log == defaults.log
-    for name in ("model", "holdout", "min_new_events", "merge", "guard", "schedule"):
+    for name in ("model", "holdout", "min_new_events", "merge", "guard", "watch", "schedule"):
         assert getattr(shipped, name) == getattr(defaults, name), name

@@ -1,7 +1,7 @@
 import pytest
 
 from foretaste.errors import DataError
-from foretaste.pipelines.retraining.records import retrainings
+from foretaste.pipelines.retraining.records import iso, retrainings
 from foretaste.pipelines.retraining.schedule import Asked, due, keep_training, tick
 from foretaste.pipelines.retraining.settings import ScheduleConfig
 
@@ -124,3 +124,15 @@ def test_drift_is_asked_of_a_log_that_nobody_was_answered_in(loop, created_at):
     settings = ("schedule.every_hours=null", "schedule.drift=true")
     clock = Clock(created_at + 2 * HOUR, ticks=1)
     assert tick(loop.config(*settings), loop.artifacts, Listener(), clock=clock) is None
+
+
+def test_a_live_model_that_no_longer_opens_is_rolled_back_by_the_next_look(loop, created_at):
+    before = loop.store.production_id()
+    record = tick(loop.config(), loop.artifacts, Listener(), clock=Clock(created_at + 25 * HOUR, ticks=1))
+    assert loop.store.production_id() == record.challenger
+    (loop.store.root / record.challenger / "item_mapping.parquet").write_bytes(b"damaged")
+    listener = Listener()
+    assert tick(loop.config(), loop.artifacts, listener, clock=Clock(created_at + 26 * HOUR, ticks=1)) is None
+    assert loop.store.production_id() == before
+    assert f"{record.challenger} rolled back to {before}" in [text for _, text in listener.said]
+    assert loop.store.history()[-1].timestamp[:13] == iso(created_at + 26 * HOUR)[:13]

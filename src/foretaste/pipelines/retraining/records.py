@@ -131,7 +131,7 @@ def iso(utc_seconds: float) -> str:
 
 def _told_of_killed(artifacts: Path, running: Path) -> Retraining | None:
     told, killed = _read_running(running), None
-    if told is not None:
+    if told is not None and told["started_at"] not in (record.started_at for record in retrainings(artifacts)[-1:]):
         reason = f"its process was killed at the step '{told['step']}'."
         killed = Retraining(told["started_at"], "interrupted", told["asked_by"], (reason,))
         append(artifacts, killed)

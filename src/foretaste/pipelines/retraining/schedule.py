@@ -1,10 +1,10 @@
-"""When to train again: every period, when enough was done, or when things have drifted."""
+"""When to train again: every period, when enough was done, or when things have drifted; and what serves is watched."""
 
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from foretaste.artifacts.bundle import Bundle
@@ -18,6 +18,7 @@ from foretaste.pipelines.retraining.plan import new_events
 from foretaste.pipelines.retraining.records import Retraining, retrainings
 from foretaste.pipelines.retraining.retrain import Clock, retrain
 from foretaste.pipelines.retraining.settings import RetrainConfig, ScheduleConfig
+from foretaste.pipelines.retraining.watch import watch
 
 logger = logging.getLogger(__name__)
 
@@ -109,12 +110,17 @@ def tick(
     on_end: Callable[[Retraining], None] | None = None,
     clock: Clock = time.time,
 ) -> Retraining | None:
-    """One look: train if it is due. None where it is not.
+    """One look: at the live model, which is rolled back where it does badly, and then whether a training is due.
+
+    Returns:
+        the training; None where none is due.
 
     Raises:
         ForetasteError: as `retrain`, or where the log cannot be read.
     """
-    store, now = BundleStore(artifacts / "bundles"), clock()
+    now = clock()
+    store = BundleStore(artifacts / "bundles", clock=lambda: datetime.fromtimestamp(now, UTC))
+    _watch(config, store, narrator, now)
     champion = store.open(verify=False) if store.production_id() else None
     asked = due(
         config.schedule,
@@ -140,6 +146,14 @@ def _last_at(artifacts: Path, champion: Bundle | None) -> float | None:
     if done:
         return done[-1].started_seconds
     return None if champion is None else datetime.fromisoformat(champion.manifest.created_at).timestamp()
+
+
+def _watch(config: RetrainConfig, store: BundleStore, narrator: Narrator, now: float) -> None:
+    database = LogDatabase(config.log.log)
+    try:
+        watch(store, database, config.watch, narrator, now=now)
+    finally:
+        database.close()
 
 
 def _drifted(config: RetrainConfig, store: BundleStore, now: float) -> list[str]:

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from foretaste.config import ExperimentConfig, load_config
 from foretaste.data.feedback import FeedbackConfig
+from foretaste.monitoring.release import WatchConfig
 from foretaste.pipelines.retraining.guard_settings import GuardConfig
 from foretaste.settings import Settings
 
@@ -61,6 +62,8 @@ class RetrainConfig(Settings):
     """Events that must have come to the log since the last training; with fewer nothing is done."""
     merge: MergeLimits = MergeLimits()
     guard: GuardConfig = GuardConfig()
+    watch: WatchConfig = WatchConfig()
+    """After a promotion; `--watch` keeps it, as `foretaste monitor watch` does."""
     schedule: ScheduleConfig = ScheduleConfig()
 
     @field_validator("experiment", mode="before")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from foretaste.artifacts.bundle import Bundle, BundleContents
+from foretaste.artifacts.store import BundleStore
 from foretaste.data.interactions import Dataset, Interactions
 from foretaste.data.prepare import PrepareConfig, prepare
 from foretaste.data.sources import read_source
@@ -30,23 +31,21 @@ class Retraining:
     holdout: Interactions
     root: object
 
-    def contents(self, events=None, name="als", config=ALS, seed=1):
+    def contents(self, events=None, seed=1):
         """A bundle's contents around a model that was fitted on some events; on those before the holdout by default."""
         dataset = self.dataset.with_interactions(self.history if events is None else events)
-        return trained(dataset, name, config, seed)
+        return trained(dataset, seed)
 
     def published(self, contents) -> Bundle:
         return publish(self.root, contents)
 
 
-def trained(dataset, name="als", config=ALS, seed=0):
-    model = registry.build(name, config).fit(dataset, FitContext(seed))
-    return BundleContents.of(name, model, dataset, seed=seed)
+def trained(dataset, seed=0):
+    model = registry.build("als", ALS).fit(dataset, FitContext(seed))
+    return BundleContents.of("als", model, dataset, seed=seed)
 
 
 def publish(root, contents):
-    from foretaste.artifacts.store import BundleStore
-
     return BundleStore(root).publish(contents, promote=False)
 
 
@@ -64,14 +63,18 @@ def known_from(dataset: Dataset, events: Interactions) -> Dataset:
     return Dataset(then, dataset.catalogue[items], dataset.info, people)
 
 
-def retraining(root, seed=0, name="als", config=ALS, **world) -> Retraining:
-    """The champion learnt from the oldest 70 % of a world, the challengers may from 90 %, the rest is the holdout."""
-    sizes = {"num_users": 1000, "num_items": 300, "num_interactions": 30_000} | world
-    dataset = prepare(read_source(SyntheticConfig(seed=seed, **sizes)), PrepareConfig()).dataset
+def retraining(root, seed=0) -> Retraining:
+    """Two trainings in a small world."""
+    config = SyntheticConfig(seed=seed, num_users=1000, num_items=300, num_interactions=30_000)
+    return between_trainings(root, prepare(read_source(config), PrepareConfig()).dataset)
+
+
+def between_trainings(root, dataset) -> Retraining:
+    """The champion learnt from the oldest 70 % of the events, challengers may from 90 %, the rest is the holdout."""
     events = dataset.interactions
     cut = [int(len(events) * share) for share in (LONG_AGO, BEFORE_HOLDOUT)]
     then = known_from(dataset, events.select(slice(0, cut[0])))
-    contents = trained(then, name, config)
+    contents = trained(then)
     champion = publish(root, contents)
     return Retraining(
         dataset, contents, champion, events.select(slice(0, cut[1])), events.select(slice(cut[1], None)), root
@@ -81,7 +84,7 @@ def retraining(root, seed=0, name="als", config=ALS, **world) -> Retraining:
 def shuffled_users(of: Retraining, rng):
     """Every event went to another user."""
     learnt = replace(of.history, user_N=rng.permutation(of.history.user_N))
-    return _as_if_from(of, of.contents(learnt))
+    return as_if_from(of, of.contents(learnt))
 
 
 def shuffled_items(of: Retraining, rng):
@@ -147,6 +150,12 @@ def untrained(of: Retraining, rng):
     return replace(contents, state={**contents.state, **noise})
 
 
+def as_if_from(of: Retraining, contents):
+    """Contents that claim to come from the right events: what went wrong shows in the figures alone."""
+    right = of.contents()
+    return replace(right, state=contents.state)
+
+
 BAD = (
     shuffled_users,
     shuffled_items,
@@ -159,9 +168,86 @@ BAD = (
     leaked,
     untrained,
 )
+"""Trainings that went wrong on data that is right."""
 
 
-def _as_if_from(of: Retraining, contents):
-    """Contents that claim to come from the right events: what went wrong shows in the figures alone."""
-    right = of.contents()
-    return replace(right, state=contents.state)
+def all_users_shuffled(of: Retraining, rng):
+    events = of.dataset.interactions
+    return _parts(of, replace(events, user_N=rng.permutation(events.user_N)))
+
+
+def new_users_shuffled(of: Retraining, rng):
+    return _since(of, lambda user_N, item_N: (rng.permutation(user_N), item_N))
+
+
+def new_items_shuffled(of: Retraining, rng):
+    return _since(of, lambda user_N, item_N: (user_N, rng.permutation(item_N)))
+
+
+def new_items_renamed(of: Retraining, rng):
+    name_I = rng.permutation(of.history.num_items).astype(np.int32)
+    return _since(of, lambda user_N, item_N: (user_N, name_I[item_N]))
+
+
+def new_items_at_random(of: Retraining, rng):
+    num_items = of.history.num_items
+    return _since(of, lambda user_N, item_N: (user_N, rng.integers(num_items, size=len(item_N), dtype=np.int32)))
+
+
+def robots(of: Retraining, rng):
+    """Half of the new events are of three items."""
+    return _since(of, lambda user_N, item_N: (user_N, np.where(rng.random(len(item_N)) < 0.5, item_N % 3, item_N)))
+
+
+def lost_users(of: Retraining, rng):
+    kept_U = rng.random(of.history.num_users) < 0.5
+    return of.history.select(kept_U[of.history.user_N]), of.holdout.select(kept_U[of.holdout.user_N])
+
+
+def lost_events(of: Retraining, rng):
+    return of.history.select(rng.random(len(of.history)) < 0.4), of.holdout
+
+
+def lost_items(of: Retraining, rng):
+    kept_I = rng.random(of.history.num_items) < 0.5
+    return of.history.select(kept_I[of.history.item_N]), of.holdout.select(kept_I[of.holdout.item_N])
+
+
+def old_events(of: Retraining, rng):
+    """What is new never arrived, and the holdout is of long ago."""
+    num_old = int(len(of.history) * 0.65)
+    return of.history.select(slice(0, num_old)), of.history.select(slice(num_old, num_old + 2000))
+
+
+BAD_DATA = (
+    all_users_shuffled,
+    new_users_shuffled,
+    new_items_shuffled,
+    new_items_renamed,
+    new_items_at_random,
+    robots,
+    lost_users,
+    lost_events,
+    lost_items,
+    old_events,
+)
+"""Data that went wrong before the training: history and holdout alike."""
+
+
+def _since(of: Retraining, change):
+    """Only the events that the champion did not learn are changed."""
+    events = of.dataset.interactions
+    first = int(len(events) * LONG_AGO)
+    user_N, item_N = events.user_N.copy(), events.item_N.copy()
+    user_N[first:], item_N[first:] = change(user_N[first:], item_N[first:])
+    return _parts(of, replace(events, user_N=user_N, item_N=item_N))
+
+
+def _parts(of: Retraining, events):
+    """History and holdout of changed events; of a repeated pair the last event counts, as in preparation."""
+    pair_N = events.user_N.astype(np.int64) * events.num_items + events.item_N
+    _, from_end_N = np.unique(pair_N[::-1], return_index=True)
+    is_last_N = np.zeros(len(pair_N), dtype=bool)
+    is_last_N[len(pair_N) - 1 - from_end_N] = True
+    before = np.arange(len(pair_N)) < len(of.history)
+    return events.select(is_last_N & before), events.select(is_last_N & ~before)

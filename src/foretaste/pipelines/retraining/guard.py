@@ -29,7 +29,7 @@ from foretaste.pipelines.retraining.accuracy import (
     judge,
 )
 from foretaste.pipelines.retraining.budgets import check_budgets
-from foretaste.pipelines.retraining.data_quality import check_data
+from foretaste.pipelines.retraining.data_quality import check_continuity, check_data
 from foretaste.pipelines.retraining.finding import Finding
 from foretaste.pipelines.retraining.guard_settings import GuardConfig
 from foretaste.pipelines.retraining.replayed import check_replay
@@ -106,16 +106,17 @@ def guard(
     findings += check_data(history, champion, config.data, now)
     findings += check_holdout(challenger, history, holdout)
     if champion is not None:
+        findings += check_continuity(history.joined(holdout), champion, config.data)
         findings += _same_noun(champion, challenger)
     if store is not None:
         findings += check_rollbacks(store, challenger, config.rest_hours_after_rollback, now)
     if _worst(findings) == "refuse":  # what is sick is not asked for recommendations
         return _verdict(challenger, champion, findings)
     findings += check_budgets(challenger, config.budgets)
-    judged = fresh(holdout, champion)
+    judged = _drawn(fresh(holdout, champion), config.max_users)
     num_users = len(np.unique(judged.user_N))
     findings += _enough(num_users, judged, holdout, config, champion)
-    figures: dict[str, Any] = {"holdout": {"events": len(holdout), "fresh": len(judged), "users": num_users}}
+    figures: dict[str, Any] = {"holdout": {"events": len(holdout), "judged": len(judged), "users": num_users}}
     if num_users >= 2 and _worst(findings) != "refuse":
         try:
             trial = judge(challenger, champion, history, judged, config)
@@ -157,6 +158,14 @@ def _worst(findings: Sequence[Finding]) -> Decision:
     return "refuse" if "refuse" in failed else "keep" if "keep" in failed else "promote"
 
 
+def _drawn(holdout: Interactions, max_users: int) -> Interactions:
+    """The events of at most so many users, always the same ones."""
+    user_B = np.unique(holdout.user_N)
+    if len(user_B) <= max_users:
+        return holdout
+    return holdout.select(np.isin(holdout.user_N, np.random.default_rng(0).permutation(user_B)[:max_users]))
+
+
 def _same_noun(champion: Bundle, challenger: Bundle) -> list[Finding]:
     ours, theirs = challenger.manifest.source.item_noun, champion.manifest.source.item_noun
     if ours == theirs:
@@ -170,8 +179,8 @@ def _enough(
 ) -> list[Finding]:
     """Few users decide nothing, unless nothing is live."""
     passed = num_users >= config.min_users or champion is None
-    stale = "" if len(judged) == len(holdout) else f", the champion having learnt from {len(holdout) - len(judged):,}"
-    told = f"{len(judged):,} fresh events by {num_users:,} users to judge by{stale}; {config.min_users:,} users decide."
+    of = "" if len(judged) == len(holdout) else f" of {len(holdout):,}"
+    told = f"{len(judged):,}{of} events by {num_users:,} users to judge by; it takes {config.min_users:,} (min_users)."
     return [Finding("holdout", "users", passed, told, float(num_users), float(config.min_users), leads_to="keep")]
 
 

@@ -19,6 +19,9 @@ class DataLimits(Settings):
     min_pair_share: float | None = Field(default=0.7, ge=0, le=1)
     """Pairs of a user and an item that the champion learnt, of the time that the data covers, that are still in it; at
     least. Ids that were dealt out anew, or columns that were swapped, leave next to none."""
+    continuity_p: float | None = Field(default=0.01, gt=0, lt=1)
+    """Chance at most that the items of the new events have nothing to do with those before, as after ids were dealt
+    out anew: one-sided p of the rank correlation of events an item. Null for news, where nothing lasts."""
     max_user_share: float | None = Field(default=0.2, gt=0, le=1)
     """Events of one user over all; at most. More is no person."""
     max_hours_ahead: float | None = Field(default=24, ge=0)
@@ -68,6 +71,8 @@ class GuardConfig(Settings):
     """Share of the champion's figure that the challenger may lose and count as no worse."""
     min_users: int = Field(default=100, ge=2)
     """Users of the fresh holdout; with fewer, nothing is decided."""
+    max_users: int = Field(default=20_000, ge=2)
+    """Users who are ranked for; of more, as many drawn at random."""
     slice_margin: float = Field(default=0.1, ge=0, lt=1)
     """The same share within a group of users or items."""
     min_slice_users: int = Field(default=50, ge=2)

@@ -25,7 +25,7 @@ ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML of 
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog=example(f"foretaste retrain {_CONFIG} --dry-run", f"foretaste retrain {_CONFIG} --json"),
+        epilog=example(f"foretaste retrain {_CONFIG} --dry-run", f"foretaste retrain {_CONFIG} --warm-start --json"),
     )(retrain)
 
 
@@ -34,6 +34,10 @@ def retrain(
     watch: Annotated[
         bool, typer.Option("--watch/--once", help="Train whenever the schedule asks, until Ctrl-C, or once.")
     ] = False,
+    warm_start: Annotated[
+        bool | None,
+        typer.Option("--warm-start/--cold-start", help="Begin where the live model ended.", show_default="warm_start"),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Merge and check, and say what would be trained; write nothing.")
     ] = False,
@@ -51,7 +55,8 @@ def retrain(
 
     if watch and dry_run:
         raise ConfigError("--watch trains and --dry-run does not; leave one out.")
-    loaded = load_config(config, RetrainConfig, overrides or [])
+    begins = [] if warm_start is None else [f"warm_start={str(warm_start).lower()}"]
+    loaded = load_config(config, RetrainConfig, [*(overrides or []), *begins])
     out = console(as_json)
     narrator = ConsoleNarrator(out)
     if watch:

@@ -208,10 +208,39 @@ def test_data_that_comes_without_times_or_cut_short_is_refused(loop):
         loop.config()
 
 
+def test_a_warm_start_begins_at_the_live_model_until_it_is_time_for_a_cold_one(loop):
+    settings = ("warm_start=true", "max_warm_starts=1", "guard.margin=0.9", "min_new_events=0")
+    before = loop.store.production_id()
+    first = retrain(loop.config(*settings), loop.artifacts)
+    assert loop.store.open(first.challenger).manifest.warm_started_from == before
+    loop.store.promote(first.challenger, "by hand, where the guard did not")
+    second = retrain(loop.config(*settings), loop.artifacts)
+    assert loop.store.open(second.challenger).manifest.warm_started_from is None
+
+
+def test_where_a_warm_start_cannot_be_the_training_begins_cold(loop):
+    experiment = yaml.safe_load((loop.folder / "experiment.yaml").read_text())
+    experiment["models"]["als"]["embedding_dim"] = 6
+    (loop.folder / "experiment.yaml").write_text(yaml.safe_dump(experiment))
+    record = retrain(loop.config("warm_start=true"), loop.artifacts)
+    manifest = loop.store.open(record.challenger).manifest
+    assert (manifest.warm_started_from, manifest.config["embedding_dim"]) == (None, 6)
+
+
 def test_the_shipped_config_has_the_defaults(request, monkeypatch):
     monkeypatch.chdir(request.config.rootpath)
     shipped = load_config(request.config.rootpath / "configs/retrain.yaml", RetrainConfig)
     defaults = RetrainConfig(experiment=shipped.experiment)
     assert shipped.log == defaults.log
-    for name in ("model", "holdout", "min_new_events", "merge", "guard", "watch", "schedule"):
+    for name in (
+        "model",
+        "holdout",
+        "min_new_events",
+        "warm_start",
+        "max_warm_starts",
+        "merge",
+        "guard",
+        "watch",
+        "schedule",
+    ):
         assert getattr(shipped, name) == getattr(defaults, name), name

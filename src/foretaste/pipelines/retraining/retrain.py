@@ -26,6 +26,7 @@ from foretaste.pipelines.retraining.records import Outcome, Retraining, append, 
 from foretaste.pipelines.retraining.settings import RetrainConfig
 from foretaste.pipelines.retraining.verdicts import act
 from foretaste.pipelines.train import train
+from foretaste.pipelines.warm_start import begin_at
 
 Clock = Callable[[], float]
 """UTC seconds."""
@@ -157,8 +158,14 @@ class _Turn:
         """Train, publish, judge, and promote what passes."""
         config, parts = self._config, held_out.divided
         self._at("train")
-        bundles = train(held_out.config, self._artifacts, self._narrator, label=self._label, divided=parts)
-        challenger = bundles[self._label]
+        challenger = train(
+            held_out.config,
+            self._artifacts,
+            self._narrator,
+            label=self._label,
+            divided=parts,
+            warm_start=self._beginning(),
+        )[self._label]
         self.record = replace(self.record, fingerprint=challenger.manifest.data_fingerprint, challenger=challenger.id)
 
         self._at("guard")
@@ -185,3 +192,18 @@ class _Turn:
             return
         act(self._store, verdict, self._narrator)
         self.end(_OUTCOMES[verdict.decision], verdict.reasons)
+
+    def _beginning(self) -> str | None:
+        """The bundle where the training begins; None for a cold start."""
+        champion, config = self._champion, self._config
+        if not config.warm_start or champion is None:
+            return None
+        found = begin_at(champion, config.experiment.models[self._label])
+        if isinstance(found, str):
+            self._narrator.say("train", f"begins cold: {found}")
+            return None
+        if champion.manifest.warm_starts >= config.max_warm_starts:
+            told = f"after {champion.manifest.warm_starts:,} warm starts in a row (max_warm_starts)"
+            self._narrator.say("train", f"begins cold {told}")
+            return None
+        return champion.id

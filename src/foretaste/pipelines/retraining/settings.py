@@ -60,6 +60,10 @@ class RetrainConfig(Settings):
     and both models are judged by them."""
     min_new_events: int = Field(default=100, ge=0)
     """Events that must have come to the log since the last training; with fewer nothing is done."""
+    warm_start: bool = False
+    """Begin where the live model ended, in a fraction of the time; where that cannot be, the training begins cold."""
+    max_warm_starts: int = Field(default=6, ge=0)
+    """Warm starts in a row before a training begins cold again, so that nothing learnt long ago is kept for ever."""
     merge: MergeLimits = MergeLimits()
     guard: GuardConfig = GuardConfig()
     watch: WatchConfig = WatchConfig()

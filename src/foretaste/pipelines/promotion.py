@@ -10,7 +10,7 @@ from foretaste.artifacts.store import BundleStore, Listing
 from foretaste.artifacts.verdicts import VerdictRecord
 from foretaste.errors import TrackingError
 from foretaste.pipelines.narration import Narrator
-from foretaste.pipelines.tracking import kept_destination, open_tracker, with_password
+from foretaste.pipelines.tracking import kept_destination, kept_of_bundle, open_tracker, with_password
 
 PRODUCTION, CANDIDATE = "production", "candidate"
 """Aliases: the live bundle, and the newest published one."""
@@ -100,8 +100,9 @@ def tell_verdict(store: BundleStore, record: VerdictRecord, narrator: Narrator) 
 
 def _version(store: BundleStore, listing: Listing) -> _Version | None:
     """What a bundle is registered as; None where it is not."""
-    run_id = listing.manifest.run_id if listing.manifest else ""
-    kept = kept_destination(store.root.parent / "runs" / run_id) if run_id else {}
+    if listing.manifest is None:
+        return None
+    kept = kept_destination(kept_of_bundle(store.root.parent, listing.manifest.run_id, listing.bundle_id))
     if "version" not in kept or kept["bundle_id"] != listing.bundle_id:
         return None
     return _Version(_Model(kept["uri"], kept["model"]), kept["version"])

@@ -13,7 +13,7 @@ from foretaste.errors import ConfigError, ForetasteError
 from foretaste.pipelines.narration import Narrator
 from foretaste.pipelines.run_record import RunRecord
 from foretaste.pipelines.tracked_run import tracked_run
-from foretaste.tracking.protocol import Registration, Tracker
+from foretaste.tracking.protocol import Registration, TrackedRun, Tracker
 from foretaste.tracking.uri import without_password
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -96,7 +96,15 @@ def send(folder: Path, to: Destination, artifacts: Path) -> Registration:
         TrackingError: it could not be sent; `tracking.json` says why.
         ArtifactError: the folder is not that of a whole run.
     """
-    run = tracked_run(folder)
+    return send_run(tracked_run(folder), folder, to, artifacts)
+
+
+def send_run(run: TrackedRun, folder: Path, to: Destination, artifacts: Path) -> Registration:
+    """Send what is known of a run; `tracking.json` in the folder then says under what it is known.
+
+    Raises:
+        TrackingError: it could not be sent; `tracking.json` says why.
+    """
     kept = {"uri": without_password(to.uri), "experiment": to.experiment, "model": to.model}
     try:
         artifacts.mkdir(parents=True, exist_ok=True)
@@ -119,6 +127,11 @@ def send_or_tell(folder: Path, to: Destination, artifacts: Path, narrator: Narra
     where = without_password(to.uri)
     narrator.say("tracking", f"{where}  {registration.model} version {registration.version}")
     return True
+
+
+def kept_of_bundle(artifacts: Path, run_id: str, bundle_id: str) -> Path:
+    """The folder whose `tracking.json` tells what a bundle is known as: that of its run, or one of its own."""
+    return artifacts / "runs" / run_id if run_id else artifacts / "tracked" / bundle_id
 
 
 def kept_destination(folder: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from foretaste.pipelines.retraining.data_quality import check_data
 from foretaste.pipelines.retraining.guard import guard
 from foretaste.pipelines.retraining.guard_settings import Budgets, DataLimits, GuardConfig
 from foretaste.pipelines.retraining.verdicts import act
+from foretaste.pipelines.tracking import Destination
 
 REASONS = {
     "shuffled_users": "clearly worse",
@@ -48,6 +49,45 @@ def test_a_good_training_is_promoted_and_told(world, tmp_path):
     ]
     assert told[0].evidence["challenger"]["mean"] > told[0].evidence["popularity"]["mean"]
     assert told[0].reasons == verdict.reasons
+
+
+def test_a_challenger_is_registered_with_its_figures_and_its_verdict(world, tmp_path, tracker):
+    store, to = BundleStore(tmp_path / "bundles"), Destination("http://host", "films", "small")
+    champion = store.publish(world.contents_then)
+    good = store.publish(world.contents(), promote=False)
+    verdict = guard(champion, good, world.history, world.holdout, CONFIG)
+    act(store, verdict, Silence(), to)
+    ((run, experiment),) = tracker.runs.values()
+    assert (experiment, run.bundle.bundle_id, run.bundle.digest) == ("films", good.id, good.manifest.digest)
+    assert run.metrics["guard/challenger/ndcg_at_10"] == verdict.figures["challenger"]["mean"]
+    assert run.metrics["guard/champion/ndcg_at_10_low"] == verdict.figures["champion"]["low"]
+    assert tracker.aliases == {"small": {"candidate": "1", "production": "1"}}
+    assert tracker.tags["small", "1"]["foretaste.guard"] == "promote"
+    assert tracker.tags["small", "1"]["foretaste.guard.reasons"] == " ".join(verdict.reasons)
+    # A registry that is down keeps nobody from being promoted.
+    tracker.problem = "no answer"
+    other = store.publish(world.contents(seed=3), promote=False)
+    act(store, replace(verdict, challenger=other.id), Silence(), to)
+    assert store.production_id() == other.id
+
+
+@pytest.mark.slow
+def test_mlflow_knows_a_challenger_and_why_it_was_refused(world, planted, tmp_path):
+    mlflow = pytest.importorskip("mlflow")
+    store, uri = BundleStore(tmp_path / "bundles"), f"sqlite:///{tmp_path}/mlflow.db"
+    champion = store.publish(world.contents_then)
+    bad = store.publish(planted.wrong_sign(world, np.random.default_rng(0)), promote=False)
+    act(
+        store, guard(champion, bad, world.history, world.holdout, CONFIG), Silence(), Destination(uri, "films", "small")
+    )
+    client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+    (version,) = client.search_model_versions("name = 'small'")
+    assert version.tags["foretaste.bundle_id"] == bad.id
+    assert version.tags["foretaste.guard"] == "refuse"
+    assert "below what costs nothing" in version.tags["foretaste.guard.reasons"]
+    run = client.get_run(version.run_id)
+    assert run.data.metrics["guard/challenger/ndcg_at_10"] < run.data.metrics["guard/popularity/ndcg_at_10"]
+    assert {name: str(number) for name, number in client.get_registered_model("small").aliases.items()} == {}
 
 
 @pytest.mark.parametrize("fault", sorted(REASONS))

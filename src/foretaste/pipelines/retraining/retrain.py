@@ -25,6 +25,7 @@ from foretaste.pipelines.retraining.plan import HeldOut, hold_out, model_label, 
 from foretaste.pipelines.retraining.records import Outcome, Retraining, append, attempt, iso
 from foretaste.pipelines.retraining.settings import RetrainConfig
 from foretaste.pipelines.retraining.verdicts import act
+from foretaste.pipelines.tracking import destination
 from foretaste.pipelines.train import train
 from foretaste.pipelines.warm_start import begin_at
 
@@ -56,7 +57,7 @@ def retrain(
 
     Raises:
         ArtifactError: another retraining is running, or the live bundle is damaged.
-        ConfigError: nobody can tell which model to train.
+        ConfigError: nobody can tell which model to train, or the experiment asks for tracking without MLflow.
         DataError: the log or the data cannot be read, or has no times.
     """
     narrator, started = narrator or Silence(), time.monotonic()
@@ -101,6 +102,7 @@ class _Turn:
         self.record = record
         self._config, self._artifacts, self._narrator, self._clock, self._at = config, artifacts, narrator, clock, at
         self._store = BundleStore(artifacts / "bundles", clock=lambda: datetime.fromtimestamp(clock(), UTC))
+        self._to = destination(config.experiment, artifacts, uri=None, wanted=None)
         self._champion: Bundle | None = None
         self._label = ""
 
@@ -190,7 +192,7 @@ class _Turn:
         if live != self.record.champion:
             self.end("kept", [f"'{live}' was made live meanwhile, and the challenger was not judged beside it."])
             return
-        act(self._store, verdict, self._narrator)
+        act(self._store, verdict, self._narrator, self._to)
         self.end(_OUTCOMES[verdict.decision], verdict.reasons)
 
     def _beginning(self) -> str | None:

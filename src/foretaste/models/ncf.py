@@ -119,7 +119,8 @@ class NCF:
     def fit(self, dataset: Dataset, context: FitContext) -> Self:
         """Train the network, with early stopping where the config asks for it and the context holds events out.
 
-        A warm start begins at the network of the earlier model, users whom it did not know where it folds them in.
+        A warm start begins at the network of the earlier model, users whom it did not know at its mean
+        user.
 
         Raises:
             ConfigError: the earlier model has another shape.
@@ -168,7 +169,7 @@ class NCF:
         """The config that trains once more as long as the weights that `fit` kept; the model's own before a fit."""
         return self._refit_config
 
-    def user_vectors(self, query: Query) -> FloatArray:
+    def _user_vectors(self, query: Query) -> FloatArray:
         """user_BZ: the stored vector of a known user; of an unknown one that of its history."""
         config = self.config
         steps = Steps(
@@ -182,7 +183,7 @@ class NCF:
 
     def score(self, query: Query) -> FloatArray:
         """scores_BI: the logits of all pairs, up to the bias of the output, which is alike for all."""
-        user_BZ = self.user_vectors(query)
+        user_BZ = self._user_vectors(query)
         scores_BI = dot_scores(np.ascontiguousarray(user_BZ[:, : self._dim]), self._product_DI)
         if self.config.has_mlp:
             add_mlp_scores(user_BZ[:, self._dim :], self._first_HI, self._layers, scores_BI)

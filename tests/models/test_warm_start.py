@@ -69,7 +69,7 @@ def test_what_cannot_be_continued_is_told_with_the_remedy(model, config, earlier
 
 def test_a_model_that_learns_in_closed_form_has_nothing_to_continue():
     earlier = WarmStart("before", "ease", EASEConfig().resolved(), {}, ids("u"), ids("a"))
-    assert "learns in closed form" in obstacle("ease", EASEConfig(), earlier)
+    assert "nothing that a training could go on from" in obstacle("ease", EASEConfig(), earlier)
 
 
 def test_a_state_that_lacks_what_is_needed_is_told():

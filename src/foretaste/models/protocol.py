@@ -66,7 +66,7 @@ class FitContext:
     """Told of each epoch of a training by gradient: `loss`, `samples_per_second`, `learning_rate`, `seconds`, and
     `ndcg@10` and `recall@10` on `valid` where those were measured."""
     warm_start: WarmStart | None = None
-    """An earlier model to begin from; None begins cold. A model that learns in closed form takes no notice of it."""
+    """An earlier model to begin from; None begins cold. A model that has nothing to go on from takes no notice."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,7 +29,7 @@ class Continued:
 
 
 def continues(config: Settings) -> Continued | None:
-    """What a model of this config needs of an earlier one; None where it learns in closed form."""
+    """What a model of this config needs of an earlier one; None where it has nothing to go on from."""
     return getattr(config, "continued", None)
 
 
@@ -48,7 +48,7 @@ def obstacle(model: str, config: Settings, earlier: WarmStart) -> str | None:
         )
     needed = continues(config)
     if needed is None:
-        return f"'{model}' learns in closed form and has nothing to continue; train it from the start."
+        return f"'{model}' learns nothing that a training could go on from; train it from the start."
     try:
         before = type(config).model_validate(earlier.config)
     except ValidationError as error:

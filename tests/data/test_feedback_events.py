@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import narwhals as nw
 import numpy as np
@@ -10,6 +11,8 @@ from foretaste.data.feedback import KINDS, FeedbackConfig
 from foretaste.data.feedback_events import num_events, pinned, with_feedback
 from foretaste.data.prepare import ENGINES, PrepareConfig, prepare
 from foretaste.data.raw import RawTables, SourceInfo
+from foretaste.data.sources import read_source
+from foretaste.data.sources.movielens import MovielensConfig
 from foretaste.errors import ConfigError, DataError
 from foretaste.serving.logs.rows import FeedbackRow, RequestRow
 from foretaste.serving.logs.service import ServiceLogs
@@ -266,3 +269,20 @@ def test_what_is_kept_of_a_config_has_no_password(url, kept):
     assert (config.feedback.log, config.erasures) == (url, url)
     resolved = config.resolved()
     assert (resolved["feedback"]["log"], resolved["erasures"]) == (kept, kept)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("options", [{}, {"min_rating": 4}, {"weight": "rating", "min_user_interactions": 5}])
+def test_movielens_whose_last_tenth_comes_by_the_log_is_movielens(real_data, tmp_path, options):
+    raw = read_source(MovielensConfig(path=real_data / "ml-100k.zip"))
+    rows = raw.interactions.to_native().sort("timestamp", maintain_order=True).collect()
+    cut = int((rows["timestamp"] < rows["timestamp"][90_000]).sum())
+    first, last = rows.head(cut), rows.tail(len(rows) - cut)
+    log = Log(f"sqlite:///{tmp_path}/log.db", tmp_path)
+    columns = (last[name] for name in ("user_id", "item_id", "timestamp", "rating"))
+    log.take(*((user, "rating", item, moment, rating) for user, item, moment, rating in zip(*columns, strict=True)))
+    log.close()
+    early = replace(raw, interactions=nw.from_native(first.lazy()), rows_read=cut)
+    merged = prepare(with_feedback(early, log.config), PrepareConfig(**options)).dataset
+    whole = replace(raw, interactions=nw.from_native(rows.lazy()))
+    assert merged.interactions.fingerprint == prepare(whole, PrepareConfig(**options)).dataset.interactions.fingerprint

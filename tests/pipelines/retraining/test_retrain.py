@@ -208,6 +208,16 @@ def test_data_that_comes_without_times_or_cut_short_is_refused(loop):
         loop.config()
 
 
+def test_old_bundles_go_where_the_config_says_so(loop):
+    settings = ("keep_bundles=2", "min_new_events=0", KEEPS_WHAT_IS_LIVE)
+    live = loop.store.production_id()
+    made = []
+    for number in range(3):
+        loop.people_click(seed=number + 1, num_events=60)
+        made.append(retrain(loop.config(*settings), loop.artifacts).challenger)
+    assert {each.bundle_id for each in loop.store.list()} == {live, *made[1:]}
+
+
 def test_a_warm_start_begins_at_the_live_model_until_it_is_time_for_a_cold_one(loop):
     settings = ("warm_start=true", "max_warm_starts=1", "guard.margin=0.9", "min_new_events=0")
     before = loop.store.production_id()
@@ -232,15 +242,5 @@ def test_the_shipped_config_has_the_defaults(request, monkeypatch):
     shipped = load_config(request.config.rootpath / "configs/retrain.yaml", RetrainConfig)
     defaults = RetrainConfig(experiment=shipped.experiment)
     assert shipped.log == defaults.log
-    for name in (
-        "model",
-        "holdout",
-        "min_new_events",
-        "warm_start",
-        "max_warm_starts",
-        "merge",
-        "guard",
-        "watch",
-        "schedule",
-    ):
+    for name in set(RetrainConfig.model_fields) - {"experiment", "feedback"}:
         assert getattr(shipped, name) == getattr(defaults, name), name

@@ -195,6 +195,12 @@ class _Turn:
         act(self._store, verdict, self._narrator, self._to)
         self.end(_OUTCOMES[verdict.decision], verdict.reasons)
 
+        if config.keep_bundles is not None:
+            self._at("prune")
+            pruned = self._store.prune(config.keep_bundles)
+            if pruned:
+                self._narrator.say("prune", f"{len(pruned):,} bundles deleted, the newest of them {pruned[-1]}")
+
     def _beginning(self) -> str | None:
         """The bundle where the training begins; None for a cold start."""
         champion, config = self._champion, self._config

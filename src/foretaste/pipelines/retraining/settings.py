@@ -64,6 +64,9 @@ class RetrainConfig(Settings):
     """Begin where the live model ended, in a fraction of the time; where that cannot be, the training begins cold."""
     max_warm_starts: int = Field(default=6, ge=0)
     """Warm starts in a row before a training begins cold again, so that nothing learnt long ago is kept for ever."""
+    keep_bundles: int | None = Field(default=None, ge=2)
+    """After a verdict delete all bundles but so many of the newest, and but the live one and the one before it; null
+    deletes none. Bundles that a service names by their id, as in an experiment, are not spared."""
     merge: MergeLimits = MergeLimits()
     guard: GuardConfig = GuardConfig()
     watch: WatchConfig = WatchConfig()

@@ -3,6 +3,7 @@
 import os
 import runpy
 import secrets
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,19 +41,30 @@ def postgres_server():
         pytest.skip(f"no PostgreSQL: {reason}")
 
 
+@pytest.fixture(scope="session")
+def new_schema():
+    """Makes an empty schema in a PostgreSQL server, for as long as a block lasts; the block gets its URL."""
+
+    @contextmanager
+    def schema(server_url):
+        server, name = sa.make_url(server_url), f"test_{secrets.token_hex(6)}"
+        engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+            url = server.update_query_dict({"options": f"-csearch_path={name}"})
+            yield url.render_as_string(hide_password=False)
+            connection.exec_driver_sql(f"DROP SCHEMA {name} CASCADE")
+        engine.dispose()
+
+    return schema
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request, tmp_path):
+def database_url(request, new_schema, tmp_path):
     """URL of an empty database."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/log.db"
         return
     pytest.importorskip("psycopg")
-    server = sa.make_url(request.getfixturevalue("postgres_server"))
-    schema = f"test_{secrets.token_hex(6)}"
-    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
-        url = server.update_query_dict({"options": f"-csearch_path={schema}"})
-        yield url.render_as_string(hide_password=False)
-        connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
-    engine.dispose()
+    with new_schema(request.getfixturevalue("postgres_server")) as url:
+        yield url

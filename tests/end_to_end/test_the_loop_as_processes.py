@@ -81,8 +81,18 @@ def free_ports(names):
     return ports
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database(request, new_schema):
+    """URL of the database that is named to the loop; None where none is, as on a laptop without one."""
+    if request.param == "sqlite":
+        yield None
+        return
+    with new_schema(request.getfixturevalue("postgres_server")) as url:
+        yield url
+
+
 @pytest.fixture(scope="module")
-def loop(tmp_path_factory):
+def loop(tmp_path_factory, database):
     folder = tmp_path_factory.mktemp("loop")
     (folder / "configs").symlink_to(ROOT / "configs")
     (folder / "world.yaml").write_text(yaml.safe_dump(EXPERIMENT))
@@ -91,6 +101,8 @@ def loop(tmp_path_factory):
     variables = {f"FORETASTE_{name.upper()}_PORT": str(port) for name, port in ports.items()}
     variables |= {"FORETASTE_CONFIG": "world.yaml", "FORETASTE_RETRAIN": "retrain.yaml", "HOME": str(folder)}
     environment = {key: value for key, value in os.environ.items() if key != "FORETASTE_DATABASE"} | variables
+    if database:
+        environment["FORETASTE_DATABASE"] = database
     output = folder / "output"
     with output.open("w") as file:
         command = [sys.executable, ROOT / "deploy/up.py", "--folder", folder]
@@ -132,11 +144,11 @@ def learnt(loop):
     return before, loop.wait_for("a new version", swapped)
 
 
-def test_every_service_is_told_with_its_place(loop):
+def test_every_service_is_told_with_its_place(loop, database):
     told = loop.lines()
     for service in SERVICES:
         assert f"ready     {service}  {loop.url(service)}" in told
-    assert "no PostgreSQL: logs and keys go to sqlite" in told
+    assert ("no PostgreSQL: logs and keys go to sqlite" in told) == (database is None)
 
 
 def test_the_service_asks_for_a_key(loop):
@@ -144,7 +156,7 @@ def test_the_service_asks_for_a_key(loop):
         loop.call("/recommend", {"user_id": "u1", "k": 3}, key="")
 
 
-def test_what_people_did_becomes_the_model_that_serves(loop, learnt):
+def test_what_people_did_becomes_the_model_that_serves(loop, learnt, database):
     before, after = learnt
     assert after["n_users"] == before["n_users"] + len(NEWCOMERS)
     answer = loop.call("/recommend", {"user_id": NEWCOMERS[0], "k": 5})
@@ -159,7 +171,8 @@ def test_what_people_did_becomes_the_model_that_serves(loop, learnt):
         before["model_version"],
     )
     trained_on = store.open().manifest.experiment["feedback"]
-    assert trained_on["log"] == "sqlite:///artifacts/service/log.db"
+    assert trained_on["log"] == (database or "sqlite:///artifacts/service/log.db")
+    assert (loop.folder / "artifacts/service/log.db").exists() == (database is None)
     assert trained_on["up_to"] >= RETRAIN["min_new_events"]
 
 
@@ -179,6 +192,7 @@ def test_the_pages_show_the_new_version(loop, learnt):
         page = chromium.new_page(viewport={"width": 1280, "height": 1400})
         page.goto(f"{loop.url('dashboard')}/trainings")
         page.get_by_text(f"Promoted: {after['model_version']}.").first.wait_for(timeout=120_000)
+        page.locator("[data-testid=stDataFrame] canvas").first.wait_for(timeout=120_000)
         if folder := os.environ.get("FORETASTE_SCREENSHOTS"):
             page.screenshot(path=Path(folder) / "loop-trainings.png")
         page.goto(loop.url("dashboard"))

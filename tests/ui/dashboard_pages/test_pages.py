@@ -78,10 +78,12 @@ def test_the_data_of_the_last_run_is_told(page, small_log, tmp_path):
     result = {"run_id": "20260101-small", "test_fingerprint": "", "protocol": {}, "select_by": "ndcg@10"}
     folder = tmp_path / "runs/20260101-small"
     folder.mkdir(parents=True)
-    (folder / "result.json").write_text(json.dumps({**result, "data": audit, "warnings": [{"message": "it leaks"}]}))
+    (folder / "result.json").write_text(
+        json.dumps({**result, "data": audit, "warnings": [{"kind": "leak", "text": "it leaks"}]})
+    )
     test = page("trainings", small_log)
     assert {one.label: one.value for one in test.metric}["Kept"] == "990"
-    assert "it leaks" in said(test)
+    assert [box.value for box in test.warning] == ["it leaks"]
     assert BundleStore(tmp_path / "bundles").history() == []
 
 

@@ -124,7 +124,7 @@ def _ingestion(view: View) -> None:
                 hide_index=True,
             )
     for warning in result.get("warnings", []):
-        st.warning(str(warning.get("message", warning)), icon=":material/warning:")
+        st.warning(warning["text"], icon=":material/warning:")
 
 
 def _training(one: Listing) -> dict[str, str]:

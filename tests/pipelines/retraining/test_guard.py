@@ -8,7 +8,8 @@ import pytest
 from foretaste.artifacts.store import BundleStore
 from foretaste.data.log_database import LogDatabase
 from foretaste.pipelines.narration import Silence
-from foretaste.pipelines.retraining.data_quality import check_data
+from foretaste.pipelines.retraining.accuracy import fresh
+from foretaste.pipelines.retraining.data_quality import check_data, last_learnt
 from foretaste.pipelines.retraining.guard import guard
 from foretaste.pipelines.retraining.guard_settings import Budgets, DataLimits, GuardConfig
 from foretaste.pipelines.retraining.verdicts import act
@@ -271,3 +272,27 @@ def test_data_without_times_is_judged_all_the_same(planted, world, tmp_path):
     verdict = guard(champion, challenger, history, holdout, CONFIG)
     assert verdict.decision == "promote", verdict.reasons
     assert not any(finding.name in ("age", "training window", "continuity") for finding in verdict.findings)
+
+
+def test_only_what_the_champion_cannot_have_learnt_is_fresh(world):
+    across = world.dataset.interactions.select(slice(20_000, 22_000))
+    last = last_learnt(world.champion)
+    found = fresh(across, world.champion)
+    assert found.timestamp_N.tolist() == across.timestamp_N[across.timestamp_N > last].tolist()
+    first = int(len(world.dataset.interactions) * 0.7) - 20_000
+    assert len(found) == 2000 - first
+    # Without times the pairs alone tell.
+    timeless = replace(across, timestamp_N=None)
+    assert np.array_equal(fresh(timeless, world.champion).item_N, across.item_N[first:])
+    # A pair that was met before is not fresh, though it came again.
+    again = replace(across, timestamp_N=across.timestamp_N + 10**8)
+    assert np.array_equal(fresh(again, world.champion).item_N, across.item_N[first:])
+    assert fresh(across, None) is across
+
+
+def test_a_bundle_whose_items_are_called_otherwise_is_refused(world):
+    contents = world.contents()
+    books = world.published(replace(contents, source=replace(contents.source, item_noun="book")))
+    verdict = guard(world.champion, books, world.history, world.holdout, CONFIG)
+    assert verdict.decision == "refuse"
+    assert "answers would change their field names" in verdict.reasons[0]

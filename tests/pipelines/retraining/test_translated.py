@@ -12,7 +12,7 @@ from foretaste.data.raw import SourceInfo
 from foretaste.data.vocabulary import Vocabulary
 from foretaste.models import registry
 from foretaste.models.protocol import FitContext, Query
-from foretaste.pipelines.retraining.translated import Translated, known_pairs
+from foretaste.pipelines.retraining.translated import Translated
 
 
 def events(pairs, users, items):
@@ -75,8 +75,3 @@ def test_news_of_items_that_the_bundle_does_not_know_are_none(bundle):
     query = translated._as_known(np.array([0], dtype=np.int32), history({"ann": ["new", "a"]})[[2]])
     assert query.user_B.tolist() == [0]
     assert query.history_BI.toarray().tolist() == [[1, 1, 0]]
-
-
-def test_pairs_that_were_learnt_are_found_by_their_ids(bundle):
-    later = events([("ann", "a"), ("ann", "c"), ("zoe", "a"), ("bob", "new"), ("bob", "c")], USERS, ITEMS)
-    assert known_pairs(bundle, later).tolist() == [True, False, False, False, True]

@@ -14,7 +14,8 @@ from foretaste.models.popularity import Popularity
 from foretaste.pipelines.retraining.data_quality import last_learnt
 from foretaste.pipelines.retraining.finding import Finding, LeadsTo
 from foretaste.pipelines.retraining.guard_settings import GuardConfig, ListLimits
-from foretaste.pipelines.retraining.translated import Translated, known_pairs
+from foretaste.pipelines.retraining.pairs import known_pairs
+from foretaste.pipelines.retraining.translated import Translated
 
 _CHALLENGER, _CHAMPION, _POPULARITY = "challenger", "champion", "popularity"
 

@@ -11,6 +11,7 @@ from foretaste.data.interactions import Interactions
 from foretaste.data.vocabulary import Vocabulary
 from foretaste.pipelines.retraining.finding import Finding
 from foretaste.pipelines.retraining.guard_settings import DataLimits
+from foretaste.pipelines.retraining.pairs import kept_pairs
 
 _SECONDS_PER_HOUR = 3600
 _FEWEST_EVENTS = 200
@@ -85,32 +86,18 @@ def _losses(history: Interactions, champion: Bundle, limits: DataLimits) -> Iter
     had_users = champion.users.ids.filter(np.diff(champion.history.weights_UI.indptr) > 0)
     kept_items = _present(history.items, history.item_counts() > 0, Vocabulary(had_items))
     kept_users = _present(history.users, history.user_counts() > 0, Vocabulary(had_users))
-    had_pairs, kept_pairs = _pairs(history, champion)
+    had_pairs, num_kept = kept_pairs(champion, history)
     rows = (
         ("event", num_pairs, before, limits.min_event_share, "events, where the champion had"),
         ("item", kept_items, len(had_items), limits.min_item_share, "items are left of the champion's"),
         ("user", kept_users, len(had_users), limits.min_user_share, "users are left of the champion's"),
-        ("pair", kept_pairs, had_pairs, limits.min_pair_share, "pairs of user and item are left of the champion's"),
+        ("pair", num_kept, had_pairs, limits.min_pair_share, "pairs of user and item are left of the champion's"),
     )
     for name, now, then, limit, words in rows:
         if limit is not None:
             share = now / then if then else 1.0
             told = f"{now:,} {words} {then:,} ({share:.0%}); at least {limit:.0%} is expected (data.min_{name}_share)."
             yield Finding("data", f"{name}s", share >= limit, told, share, limit)
-
-
-def _pairs(history: Interactions, champion: Bundle) -> tuple[int, int]:
-    """Pairs of the champion whose last event is of the time that the data covers, and how many of them are in it."""
-    stored, times_N = champion.history.weights_UI.tocoo(), champion.history.timestamp_N
-    of_now_N = np.ones(len(stored.row), dtype=bool)
-    if times_N is not None and history.timestamp_N is not None:
-        of_now_N = times_N >= history.timestamp_N.min(initial=np.iinfo(np.int64).max)
-    user_N = history.users.indices(champion.users.ids)[stored.row[of_now_N]]
-    item_N = history.items.indices(champion.items.ids)[stored.col[of_now_N]]
-    is_known_N = (user_N >= 0) & (item_N >= 0)
-    wanted_N = user_N[is_known_N].astype(np.int64) * history.num_items + item_N[is_known_N]
-    present_N = history.user_N.astype(np.int64) * history.num_items + history.item_N
-    return int(of_now_N.sum()), int(np.isin(wanted_N, present_N).sum())
 
 
 def _present(vocabulary: Vocabulary, has_events: np.ndarray, wanted: Vocabulary) -> int:

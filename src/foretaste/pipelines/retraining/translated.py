@@ -7,7 +7,6 @@ from scipy import sparse
 
 from foretaste.arrays import UNKNOWN, BoolArray, FloatArray, IntArray
 from foretaste.artifacts.bundle import Bundle
-from foretaste.data.interactions import Interactions
 from foretaste.data.vocabulary import Vocabulary
 from foretaste.models.protocol import Query, Recommender
 
@@ -84,19 +83,6 @@ class Translated:
         shape = (history_BI.shape[0], len(self._bundle.items))
         place = (row_N[known_N], own_N[known_N])
         return sparse.coo_array((history_BI.data[known_N], place), shape=shape, dtype=np.float32).tocsr()
-
-
-def known_pairs(bundle: Bundle, events: Interactions) -> BoolArray:
-    """True for the events whose user has met the item in the training of the bundle already."""
-    own_user_N = bundle.users.indices(events.users.ids)[events.user_N]
-    own_item_N = bundle.items.indices(events.items.ids)[events.item_N]
-    is_known_N: BoolArray = (own_user_N != UNKNOWN) & (own_item_N != UNKNOWN)
-    user_A, row_M = np.unique(own_user_N[is_known_N], return_inverse=True)
-    stored_AJ = sparse.csr_array(bundle.history.weights_UI[user_A])
-    num_items = len(bundle.items)
-    stored_keys = np.repeat(np.arange(len(user_A)), np.diff(stored_AJ.indptr)) * num_items + stored_AJ.indices
-    is_known_N[is_known_N] = np.isin(row_M * num_items + own_item_N[is_known_N], stored_keys)
-    return is_known_N
 
 
 def _ones(matrix: sparse.csr_array) -> sparse.csr_array:

@@ -105,7 +105,9 @@ def pip_settings(folder):
     written = folder / "pip.conf"
     written.write_text("[global]\n" + "".join(f"{key} = {text}\n" for key, text in values.items()))
     named = {word.removeprefix("file://") for text in values.values() for word in str(text).split()}
-    local = sorted({path for path in named if path.startswith("/") and Path(path).exists()})
+    # The files of an index lie beside its pages.
+    named = {str(Path(path).parent) if path.endswith("/simple") else path for path in named}
+    local = sorted(path for path in named if path.startswith("/") and Path(path).exists())
     return [
         "--volume",
         f"{written}:/etc/pip.conf:ro",

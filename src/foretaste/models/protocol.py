@@ -158,6 +158,15 @@ class Embedder(Recommender, Protocol):
 
 
 @runtime_checkable
+class Proposer(Recommender, Protocol):
+    """A Recommender that knows of one user's best items what `score` says of all."""
+
+    def best(self, query: Query) -> tuple[IntArray, FloatArray]:
+        """item_C and score_C of some items of one user; `score` gives them these scores, and less to all others."""
+        ...
+
+
+@runtime_checkable
 class StopsEarly(Recommender, Protocol):
     """A Recommender whose length of training may be found on held-out events."""
 

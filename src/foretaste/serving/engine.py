@@ -17,7 +17,7 @@ from foretaste.artifacts.segments import Segment
 from foretaste.data.schemas import AVAILABLE
 from foretaste.errors import RequestError, UnknownItemError
 from foretaste.models.explain import contributions
-from foretaste.models.protocol import Embedder, Query
+from foretaste.models.protocol import Embedder, Proposer, Query
 from foretaste.retrieval.inner_product import InnerProduct, unit_rows
 from foretaste.serving.answers import (
     Explanation,
@@ -35,7 +35,7 @@ from foretaste.serving.arrangement import Arranged, Arrangement
 from foretaste.serving.audience import Asker, Audience, history_row
 from foretaste.serving.cards import ItemCards
 from foretaste.serving.filters import CatalogueFilters, Filters
-from foretaste.serving.rankings import ByNeighbours, ByScores, ByVector, Ranking, nearest_items
+from foretaste.serving.rankings import ByBest, ByNeighbours, ByScores, ByVector, Ranking, nearest_items
 from foretaste.serving.segment_popularity import segment_popularity
 from foretaste.serving.slate_settings import SlateConfig
 
@@ -75,6 +75,7 @@ class Engine:
         self.filters = CatalogueFilters(bundle.catalogue)
         self._model = bundle.model()
         self._embedder = self._model if isinstance(self._model, Embedder) else None
+        self._proposer = self._model if isinstance(self._model, Proposer) else None
         if self._embedder is not None:
             self._vectors = InnerProduct(self._embedder.item_embeddings_ID)
             self._units = InnerProduct(unit_rows(self._embedder.item_embeddings_ID))
@@ -277,6 +278,9 @@ class Engine:
             scores_1I = self._model.score(asker.query(len(self.bundle.items)))
             return np.asarray(scores_1I[0])
 
+        if self._proposer is not None:
+            item_C, score_C = self._proposer.best(asker.query(len(self.bundle.items)))
+            return ByBest(item_C, score_C, self.bundle.popularity_I, all_scores)
         if self._embedder is None:
             return ByScores(all_scores(), self.bundle.popularity_I)
         if asker.user != UNKNOWN:

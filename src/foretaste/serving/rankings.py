@@ -55,6 +55,42 @@ class ByScores:
         return np.asarray(self._scores_I[item_K])
 
 
+class ByBest:
+    """A ranking whose best items are there; all scores are computed only where those do not suffice."""
+
+    def __init__(
+        self, item_C: IntArray, score_C: FloatArray, popularity_I: FloatArray, all_scores: Callable[[], FloatArray]
+    ) -> None:
+        """A ranking that begins with some items.
+
+        Args:
+            item_C: items that score above all others.
+            score_C: float32.
+            popularity_I: decides among equal scores.
+            all_scores: of all items, those included.
+        """
+        self._item_C = item_C
+        self._score_C = score_C
+        self._popularity_I = popularity_I
+        self._all_scores = all_scores
+
+    def top(self, k: int, eligible_I: BoolArray) -> Slate:
+        """The best k eligible items; every item has a score."""
+        is_eligible_C = eligible_I[self._item_C]
+        if np.count_nonzero(is_eligible_C) >= k:
+            item_K, score_K = by_merit(self._item_C[is_eligible_C], self._score_C[is_eligible_C], self._popularity_I)
+            return Slate(item_K[:k], score_K[:k], k)
+        return ByScores(self._all_scores(), self._popularity_I).top(k, eligible_I)
+
+    def scores_I(self) -> FloatArray:
+        """The scores of all items."""
+        return self._all_scores()
+
+    def at(self, item_K: IntArray) -> FloatArray:
+        """The scores of some items."""
+        return np.asarray(self._all_scores()[item_K])
+
+
 class ByVector:
     """A ranking by dot products, of which only as many are computed as it takes."""
 

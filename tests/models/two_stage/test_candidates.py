@@ -1,8 +1,11 @@
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import sparse
 
 from foretaste.models.protocol import Query
-from foretaste.models.two_stage.candidates import propose, unite
+from foretaste.models.topk import rank
+from foretaste.models.two_stage.candidates import propose
 
 
 class Says:
@@ -13,13 +16,6 @@ class Says:
 
     def score(self, query):
         return self.scores_BI
-
-
-def test_what_any_list_names_is_a_candidate_once():
-    proposed_RBK = np.array([[[4, 2, 0], [1, -1, -1]], [[2, 7, 4], [-1, -1, -1]]], dtype=np.int32)
-    candidates = unite(proposed_RBK)
-    np.testing.assert_array_equal(candidates.indptr_B, [0, 4, 5])
-    np.testing.assert_array_equal(candidates.item_N, [0, 2, 4, 7, 1])
 
 
 def test_each_model_proposes_its_best_that_the_user_has_not_met():
@@ -36,3 +32,22 @@ def test_each_model_proposes_its_best_that_the_user_has_not_met():
 def test_a_small_catalogue_is_proposed_whole():
     candidates, _ = propose([Says([[3, 2, 1]])], Query.of_history(sparse.csr_array((1, 3), dtype=np.float32)), 50)
     np.testing.assert_array_equal(candidates.item_N, [0, 1, 2])
+
+
+def test_who_has_met_everything_is_proposed_nothing():
+    everything = Query.of_history(sparse.csr_array(np.ones((1, 3), dtype=np.float32)))
+    candidates, _ = propose([Says([[3, 2, 1]])], everything, 2)
+    np.testing.assert_array_equal(candidates.indptr_B, [0, 0])
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 12), st.integers(1, 9))
+def test_the_best_are_those_of_a_ranking(seed, num_items, depth, num_queries):
+    rng = np.random.default_rng(seed)
+    scores_RBI = rng.integers(0, 6, (2, num_queries, num_items)).astype(np.float32)  # with many ties
+    history_BI = sparse.csr_array((rng.random((num_queries, num_items)) < 0.3).astype(np.float32))
+    candidates, _ = propose([Says(each) for each in scores_RBI], Query.of_history(history_BI), depth)
+    tops = [rank(each, depth, exclude_BI=history_BI).item_BK for each in scores_RBI]
+    for b in range(num_queries):
+        named = np.unique(np.concatenate([top[b] for top in tops]))
+        found = candidates.item_N[candidates.indptr_B[b] : candidates.indptr_B[b + 1]]
+        np.testing.assert_array_equal(found, named[named >= 0])

@@ -105,7 +105,7 @@ def test_a_retriever_that_knew_the_window_would_be_all_that_is_looked_at(tastes)
     leaking = learn(tastes, CONFIG, lambda _: [Remembers(tastes.interactions)], seed=0)
     # Of an unmet item an honest memory says nothing, so that no tree can ask it.
     assert STANDING not in honest.feature_X
-    assert {STANDING, BASE_RANK} & set(leaking.feature_X[leaking.root_T[:1]].tolist())
+    assert {STANDING, BASE_RANK} & set(leaking.feature_X[: leaking.node_end_T[0]].tolist())
 
 
 def test_at_most_so_many_users_of_a_window_teach(tastes):

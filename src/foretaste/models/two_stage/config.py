@@ -1,19 +1,23 @@
 """The hyperparameters of two stages."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_serializer, field_validator
 
 from foretaste.data.features import FeaturesConfig
 from foretaste.models.spec import ModelSpec, model_specs
+from foretaste.models.two_stage.trees import MOST_LEAVES
 from foretaste.settings import Settings
 
 
 class HoldoutConfig(Settings):
     """Which events teach the ranker: the retrievers that it learns from have not seen them."""
 
+    method: Literal["global_time", "random"] | None = None
+    """`global_time`: the newest events; `random`: some of each user's. The ranker learns what it is held to, so let it
+    be like the split of the experiment. Null: by time where the events have timestamps."""
     share: float = Field(default=0.1, gt=0, lt=0.5)
-    """Share of the events. The newest, where they have timestamps; else a random share of each user's."""
+    """Share of the events, or of each user's."""
     windows: int = Field(default=3, ge=1)
     """How many such shares: one before the other in time, each with retrievers that know only what was before it; or as
     many random draws. Each costs a training of all retrievers."""
@@ -26,7 +30,7 @@ class RankerConfig(Settings):
 
     trees: int = Field(default=100, ge=1)
     """Trees, each of which corrects those before it."""
-    leaves: int = Field(default=8, ge=2)
+    leaves: int = Field(default=8, ge=2, le=MOST_LEAVES)
     """Leaves of a tree, at most."""
     learning_rate: float = Field(default=0.1, gt=0, le=1)
     """How much a tree counts."""

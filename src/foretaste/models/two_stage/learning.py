@@ -42,11 +42,20 @@ def windows(events: Interactions, config: HoldoutConfig, seed: int) -> list[Spli
     """For each window what was before it (`train`) and what it holds (`test`), the newest window first.
 
     Windows that few events leave empty are left out.
+
+    Raises:
+        ModelError: by time, and the events have no timestamps.
     """
+    if config.method == "global_time" and events.timestamp_N is None:
+        raise ModelError(
+            "two_stage: holdout.method is 'global_time', but the data has no timestamps; leave it out, or set it to "
+            "'random'."
+        )
+    is_random = config.method == "random" or events.timestamp_N is None
     found = []
     for window in range(config.windows):
         with suppress(SplitError):
-            if events.timestamp_N is None:
+            if is_random:
                 found.append(split_events(events, RandomSplit(valid=0, test=config.share, seed=seed + window)))
             else:
                 by_time = GlobalTimeSplit(valid=0, test=config.share, windows=config.windows)

@@ -164,6 +164,14 @@ class TwoStage:
             scores_BI[chosen_B] = self.score(Query(query.user_B[chosen_B], query.history_BI[chosen_B]))
         return scores_BI
 
+    def best(self, query: Query) -> tuple[IntArray, FloatArray]:
+        """item_C and score_C of the candidates of one user, of whom `score` says the same, and less of all others."""
+        user = int(query.user_B[0])
+        ranked = self._stored if user >= 0 else self._rank(query)[0]
+        row = max(user, 0)
+        of_row = slice(ranked.candidates.indptr_B[row], ranked.candidates.indptr_B[row + 1])
+        return ranked.candidates.item_N[of_row], ranked.score_N[of_row]
+
     def state(self) -> State:
         """The states of the retrievers, the facts, the trees and the ranked candidates."""
         retrievers = {

@@ -31,6 +31,8 @@ def run_config(real_data, tmp_path, monkeypatch):
     [
         ("movielens-100k", 100_000, "movie"),
         ("two-tower-movielens-100k", 100_000, "movie"),
+        ("two-stage-movielens-100k", 100_000, "movie"),
+        ("two-stage-goodbooks", 596_140, "book"),
         ("movielens-latest-small", 90_274, "movie"),
         ("goodbooks", 596_140, "book"),
         ("amazon-gift-cards", 2_965, "product"),
@@ -60,6 +62,15 @@ def test_movielens_by_global_time_ranks_the_models_as_the_field_does(run_config)
     ndcg = {model: figures["ndcg@10"]["mean"] for model, figures in metrics.items()}
     assert ndcg["als"] > ndcg["item_knn"] > ndcg["popularity"]
     assert ndcg["als"] > 0.31
+
+
+@pytest.mark.parametrize("name", ["two-stage-movielens-100k", "two-stage-goodbooks"])
+def test_two_stages_are_chosen_and_beat_each_of_their_retrievers(run_config, name):
+    metrics, result = run_config(name)
+    assert result.best == "two_stage"
+    ndcg = {model: figures["ndcg@10"]["mean"] for model, figures in metrics.items()}
+    best = ndcg.pop("two_stage")
+    assert best > 1.05 * max(ndcg.values())
 
 
 def test_the_ncf_split_gives_the_published_figures(run_config):

@@ -51,12 +51,14 @@ BEFORE_THE_MOVE = [
     ("train", "foretaste.pipelines.train:fit"),
     ("train", "foretaste.artifacts.bundle:_write_files"),
     ("train", f"{ATOMIC}:finish"),
+    ("train", "pathlib:Path.rename"),  # which gives a bundle its name
     ("guard", f"{TURN}:guard"),
     ("promote", "foretaste.artifacts.store:append_verdict"),
     ("promote", "foretaste.artifacts.store:BundleStore.check"),
 ]
 """Step as the record tells it, and a function of it."""
 AFTER_THE_MOVE = [
+    ("promote", "after", "pathlib:Path.replace"),  # which moves the link: the one step
     ("promote", "after", f"{ATOMIC}:replace_link"),
     ("promote", "after", "foretaste.artifacts.store:BundleStore.promote"),
     ("promote", "after", "foretaste.pipelines.retraining.verdicts:promote"),
@@ -66,6 +68,9 @@ AFTER_THE_MOVE = [
 POINTS = [
     *((step, when, function, False) for step, function in BEFORE_THE_MOVE for when in ("before", "after")),
     ("promote", "before", f"{ATOMIC}:replace_link", False),
+    ("promote", "before", "pathlib:Path.symlink_to", False),
+    ("promote", "after", "pathlib:Path.symlink_to", False),
+    ("promote", "before", "pathlib:Path.replace", False),
     *((*point, True) for point in AFTER_THE_MOVE),
 ]
 

@@ -57,6 +57,15 @@ def test_late_users_and_items_appear_in_the_last_fifth_only(world):
     assert (world.release_seconds_I >= first_late - 86_400).sum() == 24
 
 
+def test_late_ones_come_as_late_as_asked(world):
+    config = SMALL.model_copy(update={"late_after": 0.25})
+    sooner = make_world(config)
+    late_from = SMALL.end_seconds - 0.75 * 730 * 86_400
+    assert (sooner.arrival_seconds_U >= late_from).sum() == 30
+    assert (sooner.release_seconds_I >= late_from - 86_400).sum() == 24
+    assert (sooner.taste_end_UD == world.taste_end_UD).all()
+
+
 def test_almost_no_pair_is_repeated(rows):
     assert rows.select("user_id", "item_id").n_unique() > 0.99 * len(rows)
 

@@ -115,12 +115,10 @@ def random_ratings(world: World) -> pl.DataFrame:
     return pl.concat(ratings)
 
 
-def read(config: SyntheticConfig) -> RawTables:
-    """The world as any other source would give it. The rows are held in memory; `chunks` gives them piece by piece."""
-    world = make_world(config)
-    interactions = pl.concat(chunks(config))
+def item_table(world: World) -> pl.DataFrame:
+    """item_id, title, year, genres, release_date of every item, released or not."""
     release = pl.from_epoch(pl.Series("release_date", world.release_seconds_I), time_unit="s")
-    items = pl.DataFrame(
+    return pl.DataFrame(
         {
             ITEM_ID: world.item_ids,
             TITLE: world.titles,
@@ -129,20 +127,32 @@ def read(config: SyntheticConfig) -> RawTables:
             "release_date": release.dt.strftime("%Y-%m-%d"),
         }
     )
-    users = pl.DataFrame(
-        {
-            USER_ID: world.user_ids,
-            "age_band": pl.Series(AGE_BANDS).gather(world.age_band_U),
-            "country": pl.Series(COUNTRIES).gather(world.country_U),
-        }
-    )
+
+
+def user_table(world: World) -> pl.DataFrame:
+    """user_id, age_band, country of every user."""
+    return pl.DataFrame({USER_ID: world.user_ids, **user_attributes(world)})
+
+
+def user_attributes(world: World) -> dict[str, pl.Series]:
+    """What is known of the users, in their order: age_band and country."""
+    return {
+        "age_band": pl.Series(AGE_BANDS).gather(world.age_band_U),
+        "country": pl.Series(COUNTRIES).gather(world.country_U),
+    }
+
+
+def read(config: SyntheticConfig) -> RawTables:
+    """The world as any other source would give it. The rows are held in memory; `chunks` gives them piece by piece."""
+    world = make_world(config)
+    interactions = pl.concat(chunks(config))
     log = {key: value for key, value in config.resolved().items() if key != "truth_items"}
     checksum = hashlib.sha256(json.dumps(log, sort_keys=True).encode()).hexdigest()
     return RawTables(
         interactions=nw.from_native(interactions.lazy()),
         info=SourceInfo(name="synthetic", item_noun="movie", licence="CC0-1.0", checksum=checksum),
-        items=nw.from_native(items.lazy()),
-        users=nw.from_native(users.lazy()),
+        items=nw.from_native(item_table(world).lazy()),
+        users=nw.from_native(user_table(world).lazy()),
         truth=nw.from_native(random_ratings(world).lazy()) if config.truth_items else None,
         rows_read=len(interactions),
     )

@@ -25,8 +25,8 @@ _GENRE_STRENGTH, _STYLE_STRENGTH, _QUALITY_STRENGTH = 1.6, 3.0, 0.4
 """Standard deviations, over users and items, of the three parts of affinity."""
 _MEAN_AFFINITY = -3.0
 """Most people would not care for most items."""
-_EARLY_ARRIVAL, _LATE_ARRIVAL = 0.5, 0.8
-"""Shares of the days: early users come before the first, late users and items after the second."""
+_EARLY_ARRIVAL = 0.5
+"""Share of the days within which early users come, unless late ones come sooner."""
 _ATTENTION_EXPONENT = 1.0
 """Attention falls with the rank of an item to this power (Zipf)."""
 _ACTIVITY_SPREAD = 0.7
@@ -58,9 +58,11 @@ class SyntheticConfig(Settings):
     slate_size: int = Field(default=40, ge=1)
     """Items that are shown for each event; the user takes one."""
     late_user_share: float = Field(default=0.1, ge=0, le=0.9)
-    """Share of the users that appear only in the last fifth of the days."""
+    """Share of the users that appear only when `late_after` of the days are over."""
     late_item_share: float = Field(default=0.1, ge=0, le=0.9)
-    """Share of the items that are released only in the last fifth of the days."""
+    """Share of the items that are released only then."""
+    late_after: float = Field(default=0.8, gt=0, lt=1)
+    """Share of the days after which late users and items come."""
     truth_items: int = Field(default=0, ge=0)
     """Items drawn at random for each user when the log ends, and rated by taste alone: a test without the bias of the
     shelf. 0 for none."""
@@ -227,17 +229,17 @@ def _is_late(rng: np.random.Generator, count: int, share: float) -> BoolArray:
 
 def _draw_arrivals(rng: np.random.Generator, config: SyntheticConfig, count: int) -> LongArray:
     late_U = _is_late(rng, count, config.late_user_share)
-    share_U = rng.random(count) * np.where(late_U, 1 - _LATE_ARRIVAL, _EARLY_ARRIVAL) + np.where(
-        late_U, _LATE_ARRIVAL, 0
-    )
+    late_after = config.late_after
+    early_until = min(_EARLY_ARRIVAL, late_after)
+    share_U = rng.random(count) * np.where(late_U, 1 - late_after, early_until) + np.where(late_U, late_after, 0)
     return (BEGIN_SECONDS + share_U * (config.days * SECONDS_PER_DAY)).astype(np.int64)
 
 
 def _draw_releases(rng: np.random.Generator, config: SyntheticConfig) -> LongArray:
-    """Back catalogue from 1960 on, more of it recent; late items in the last fifth of the days. Whole days."""
+    """Back catalogue from 1960 on, more of it recent; late items after `late_after` of the days. Whole days."""
     late_I = _is_late(rng, config.num_items, config.late_item_share)
     days_before_I = 1 + np.minimum(rng.exponential(14 * 365, size=config.num_items), 63 * 365)
-    days_after_I = config.days * (_LATE_ARRIVAL + (1 - _LATE_ARRIVAL) * rng.random(config.num_items))
+    days_after_I = config.days * (config.late_after + (1 - config.late_after) * rng.random(config.num_items))
     day_I = np.where(late_I, days_after_I, -days_before_I).astype(np.int64)
     return np.asarray(BEGIN_SECONDS + day_I * SECONDS_PER_DAY)
 

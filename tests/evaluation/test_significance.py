@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from foretaste.evaluation.significance import bootstrap, compare, holm, permutation_p, wilcoxon_p
+from foretaste.evaluation.significance import bootstrap, compare, holm, permutation_p, student, wilcoxon_p
 
 
 def test_the_interval_is_that_of_the_mean():
@@ -97,3 +97,9 @@ def test_a_comparison_is_paired_and_corrected():
     assert (same.permutation_p, same.wilcoxon_p, same.corrected_p, same.is_real) == (1, 1, 1, False)
     assert little.corrected_p == pytest.approx(2 * little.permutation_p)
     assert compare([], values) == []
+
+
+def test_the_interval_of_a_few_worlds_is_that_of_student():
+    # Mean 3, standard deviation √2.5, √5 values, t of 4 degrees of freedom 2.7764: 3 ± 2.7764 · √(2.5 / 5).
+    found = student([1, 2, 3, 4, 5])
+    assert (found.mean, found.low, found.high) == pytest.approx((3, 3 - 1.9632, 3 + 1.9632), abs=1e-4)

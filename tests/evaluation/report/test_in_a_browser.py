@@ -15,6 +15,7 @@ from foretaste.evaluation.report.document import (
     Interval,
     IntervalChart,
     LineChart,
+    Marks,
     Paragraph,
     Section,
     line,
@@ -155,6 +156,17 @@ def test_hard_cases(look, width):
             curves=tuple(Curve(label=f"a model named {n}", x=(1, 200), y=(1e-5 * n, 1e-4)) for n in range(9)),
         ),
         LineChart(x_axis="epoch", y_axis="loss", curves=(Curve(label="one", x=(1,), y=(123456.0,)),)),
+        LineChart(
+            x_axis="week",
+            y_axis="clicks",
+            curves=(Curve(label="one", x=(1, 60), y=(0.1, 0.2)),),
+            marks=(
+                Marks(label="promoted", shape="up", points=tuple((n + 0.5, n * 100) for n in range(60))),
+                Marks(label="rolled back", shape="down", points=((59.5, 12345), (0.5, 3))),
+                Marks(label="refused", shape="cross", points=()),
+                Marks(label="kept", shape="dot", points=((30.0, 1),)),
+            ),
+        ),
         Histogram(axis="length", edges=(0.12345, 0.12346, 0.12347), counts=(1, 10**9)),
         Histogram(axis="length", edges=(-1e6, 0, 1e6), counts=(2, 5)),
     ]

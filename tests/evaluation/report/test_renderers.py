@@ -19,6 +19,7 @@ from foretaste.evaluation.report.document import (
     IntervalChart,
     LineChart,
     Listing,
+    Marks,
     Paragraph,
     Section,
     code,
@@ -30,6 +31,7 @@ from foretaste.evaluation.report.document import (
 )
 from foretaste.evaluation.report.html import render_html
 from foretaste.evaluation.report.markdown import render_markdown
+from foretaste.evaluation.report.svg import draw
 
 HOSTILE = '<script>alert(1)</script> | *x* [a](http://b.c) `d` & "e" <img src=x onerror=y>'
 VOID = {"meta", "br", "img", "link"}
@@ -165,3 +167,21 @@ def test_a_line_has_a_point_for_each_measured_value():
     (left, low), (right, high) = ([float(one) for one in point.split(",")] for point in points.split())
     assert left < right
     assert low > high  # SVG counts downwards, and 0.3 stands above 0.1
+
+
+def test_marks_are_shapes_with_their_counts_and_a_name_in_the_legend():
+    marks = (
+        Marks(label="promoted", shape="up", points=((1.5, 2), (3.5, 1))),
+        Marks(label="refused", shape="cross", points=((2.5, 3),)),
+    )
+    curve = Curve(label="alone", x=(1, 4), y=(0.1, 0.2))
+    drawn = draw(Figure(title="t", summary="s", chart=LineChart(x_axis="x", y_axis="y", curves=(curve,), marks=marks)))
+    shapes = [one.get("class") for one in drawn.iter() if one.tag == "path"]
+    assert sorted(shapes) == ["mark cross"] * 2 + ["mark up"] * 3, "a shape each, and one in the legend"
+    texts = [one.text for one in drawn.iter("text")]
+    assert {"promoted", "refused"} <= set(texts)
+    assert "alone" not in texts, "a single curve needs no name"
+    starts = [float(one.get("x1")) for one in drawn.iter("line") if one.get("class") == "mark up line"]
+    points = next(one for one in drawn.iter("polyline")).get("points").split()
+    left, right = (float(point.split(",")[0]) for point in points)
+    assert [(x - left) / (right - left) for x in starts] == pytest.approx([0.5 / 3, 2.5 / 3], abs=1e-3)

@@ -115,13 +115,24 @@ class Curve(Settings):
     y: tuple[float | None, ...]
 
 
+class Marks(Settings):
+    """Moments of one kind, such as each promotion of a model."""
+
+    label: str
+    shape: Literal["up", "down", "cross", "dot"]
+    points: tuple[tuple[float, int], ...]
+    """Where on the x axis, and how many happened there."""
+
+
 class LineChart(Settings):
-    """Curves over one axis."""
+    """Curves over one axis, and what happened meanwhile."""
 
     kind: Literal["lines"] = "lines"
     x_axis: str
     y_axis: str
     curves: tuple[Curve, ...]
+    marks: tuple[Marks, ...] = ()
+    """A row each above the curves."""
 
 
 class Histogram(Settings):

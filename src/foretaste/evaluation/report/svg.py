@@ -7,7 +7,15 @@ import math
 from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement
 
-from foretaste.evaluation.report.document import Curve, Figure, Histogram, Interval, IntervalChart, LineChart
+from foretaste.evaluation.report.document import (
+    Curve,
+    Figure,
+    Histogram,
+    Interval,
+    IntervalChart,
+    LineChart,
+    Marks,
+)
 
 WIDTH = 360
 _NARROW, _WIDE = set("iljtfrI.,:;'|![]() -"), set("mwMW@%…")
@@ -20,6 +28,14 @@ _ROW = 26
 _TICKS = 4
 _SERIES = 6
 """Colours of the style sheet, `series-0` and on; curves beyond repeat them with dashes."""
+_MARK_ROW, _MARK_SIZE = 18, 4.5
+_SHAPES = {
+    "up": "m-4.5 4.5h9l-4.5 -9z",
+    "down": "m-4.5 -4.5h9l-4.5 9z",
+    "cross": "m-4 -4l8 8m0 -8l-8 8",
+    "dot": "m-3 0a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z",
+}
+"""Paths around a point, told apart without their colours."""
 
 
 def draw(figure: Figure) -> Element:
@@ -159,23 +175,30 @@ def _interval(svg: Element, one: Interval, value: str, axis: _Axis, y: float, le
 
 def _lines(figure: Figure, chart: LineChart) -> Element:
     curves = [_known(curve) for curve in chart.curves]
-    legend = _legend_rows([curve.label for curve in chart.curves])
-    top = 24.0 + 18 * len(legend)
+    legend = _legend_rows([curve.label for curve in chart.curves], [marks.label for marks in chart.marks])
+    above = 24.0 + 18 * len(legend)
+    top = above + _MARK_ROW * len(chart.marks)
     bottom = top + 150
     svg = _canvas(figure, bottom + 44)
     y_axis = _Axis([y for _, y in (point for curve in curves for point in curve)], bottom, top)
     left = 8 + max(_width(label) for label in y_axis.labels)
     x_values = [x for x, _ in (point for curve in curves for point in curve)]
+    x_values += [x for marks in chart.marks for x, _ in marks.points]
     x_axis = _Axis(x_values, left, WIDTH - 14.0)
     _text(svg, 0, 14, _fit(chart.y_axis, WIDTH), "start", "axis")
     for tick, label in zip(y_axis.ticks, y_axis.labels, strict=True):
         _stroke(svg, left, y_axis(tick), WIDTH - 14, y_axis(tick), "grid")
         _text(svg, left - 5, y_axis(tick) + 4, label, "end")
     _bottom_axis(svg, x_axis, bottom, bottom, chart.x_axis)
+    for row, marks in enumerate(chart.marks):
+        _marks(svg, marks, x_axis, above + _MARK_ROW * (row + 0.5), bottom)
     for row, entries in enumerate(legend):
         for x, place, label in entries:
             y = 32.0 + 18 * row
-            _stroke(svg, x, y - 4, x + 16, y - 4, _series(place))
+            if place < len(curves):
+                _stroke(svg, x, y - 4, x + 16, y - 4, _series(place))
+            else:
+                _shape(svg, chart.marks[place - len(curves)].shape, x + 9, y - 4)
             _text(svg, x + 21, y, label, "start", "label")
     for place, points in enumerate(curves):
         path = " ".join(f"{x_axis(x):g},{y_axis(y):g}" for x, y in points)
@@ -188,6 +211,22 @@ def _lines(figure: Figure, chart: LineChart) -> Element:
     return svg
 
 
+def _marks(svg: Element, marks: Marks, axis: _Axis, y: float, bottom: float) -> None:
+    """A row of shapes, each with its count where there is room, and a line from each to the bottom of the chart."""
+    points = sorted(marks.points)
+    ends = [*(axis(x) - _MARK_SIZE for x, _ in points[1:]), float(WIDTH)]
+    for (x, count), end in zip(points, ends, strict=False):
+        at, text = axis(x), str(count)
+        _stroke(svg, at, y + _MARK_SIZE, at, bottom, f"mark {marks.shape} line")
+        _shape(svg, marks.shape, at, y)
+        if at + _MARK_SIZE + 2 + _width(text) <= end:
+            _text(svg, at + _MARK_SIZE + 2, y + 4, text)
+
+
+def _shape(parent: Element, shape: str, x: float, y: float) -> None:
+    SubElement(parent, "path", {"d": f"M{x:g} {y:g}{_SHAPES[shape]}", "class": f"mark {shape}"})
+
+
 def _known(curve: Curve) -> list[tuple[float, float]]:
     return [(x, y) for x, y in zip(curve.x, curve.y, strict=True) if y is not None]
 
@@ -197,11 +236,16 @@ def _series(place: int) -> str:
     return f"series series-{place % _SERIES}{dashes}"
 
 
-def _legend_rows(labels: Sequence[str]) -> list[list[tuple[float, int, str]]]:
-    """Rows of (x, number of the curve, label), broken where the width ends; none for a single curve."""
+def _legend_rows(curves: Sequence[str], marks: Sequence[str] = ()) -> list[list[tuple[float, int, str]]]:
+    """Rows of (x, number of the curve or, after those, of the marks, label), broken where the width ends.
+
+    A single curve needs no name.
+    """
     rows: list[list[tuple[float, int, str]]] = []
     x = math.inf
-    for place, label in enumerate(labels if len(labels) > 1 else ()):
+    for place, label in enumerate([*curves, *marks]):
+        if len(curves) == 1 and place == 0:
+            continue
         fitted = _fit(label, WIDTH - 30)
         width = 21 + _width(fitted)
         if x + width > WIDTH:

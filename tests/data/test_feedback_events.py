@@ -190,10 +190,26 @@ def test_what_comes_later_changes_nothing_for_a_config_that_is_pinned(log):
     assert num_events(log.config, after=2) == 1
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_event_knows_whether_a_list_led_to_it(log, engine):
+    log.answer("u1")
+    log.take((None, "click", "a", 20.0), ("u1", "click", "b", 21.0), ("u2", "click", "a", 22.0))
+    log.take(("u1", "purchase", "a", 23.0))
+    prepared = prepare(with_feedback(raw_of(("u1", "d", 5, 10)), log.config), PrepareConfig(engine=engine))
+    events = prepared.dataset.interactions
+    told = zip(events.users.ids.gather(events.user_N), events.items.ids.gather(events.item_N), strict=True)
+    assert dict(zip(told, prepared.is_prompted_N.tolist(), strict=True)) == {
+        ("u1", "d"): False,
+        ("u1", "a"): True,
+        ("u1", "b"): False,
+        ("u2", "a"): False,
+    }
+
+
 def test_data_without_ratings_or_times_gets_none(log):
     log.take(("u1", "rating", "a", 20.0, 1), ("u1", "click", "b", 21.0))
     found = with_feedback(raw_of(("u1", "d"), columns=("user_id", "item_id")), log.config)
-    assert found.interactions.collect_schema().names() == ["user_id", "item_id", "weight"]
+    assert found.interactions.collect_schema().names() == ["user_id", "item_id", "weight", "prompted"]
     assert weights(prepare(found, PrepareConfig())) == {("u1", "a"): 1, ("u1", "b"): 1, ("u1", "d"): 1}
 
 

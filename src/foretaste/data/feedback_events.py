@@ -18,7 +18,7 @@ from foretaste.data.feedback import KINDS, FeedbackConfig
 from foretaste.data.log_database import reading_log
 from foretaste.data.log_tables import FEEDBACK, REGISTRATIONS, REQUESTS
 from foretaste.data.raw import Note, RawTables
-from foretaste.data.schemas import ITEM_ID, KIND, PART, RATING, TIMESTAMP, USER_ID, VALUE, WEIGHT
+from foretaste.data.schemas import ITEM_ID, KIND, PART, PROMPTED, RATING, TIMESTAMP, USER_ID, VALUE, WEIGHT
 from foretaste.errors import DataError
 
 _KEY = "feedback"
@@ -62,7 +62,8 @@ def num_events(config: FeedbackConfig, after: int) -> int:
 def with_feedback(raw: RawTables, config: FeedbackConfig) -> RawTables:
     """The tables with the events of a service's log, and with the users who were registered there.
 
-    An event counts what its kind does (column `weight`); a rating has its value as `rating`, where the data has any.
+    An event counts what its kind does (column `weight`), and knows whether its user ever met its item in a list of the
+    service (`prompted`); a rating has its value as `rating`, where the data has any.
     Events are left out, and counted in `notes`, that name nobody, or an item that the catalogue does not have.
 
     Args:
@@ -99,7 +100,12 @@ def with_feedback(raw: RawTables, config: FeedbackConfig) -> RawTables:
         .alias(RATING),
         pl.col(TIMESTAMP).floor().cast(pl.Int64),
         pl.col(KIND).replace_strict(config.weights, return_dtype=pl.Float32).alias(WEIGHT),
-    ).select(column for column in (USER_ID, ITEM_ID, RATING, TIMESTAMP, WEIGHT) if column in (*columns, WEIGHT))
+        pl.col(PROMPTED).any().over(USER_ID, ITEM_ID),
+    ).select(
+        column
+        for column in (USER_ID, ITEM_ID, RATING, TIMESTAMP, WEIGHT, PROMPTED)
+        if column in (*columns, WEIGHT, PROMPTED)
+    )
     joined: pl.LazyFrame = pl.concat([raw.interactions.to_native(), told.lazy()], how="diagonal_relaxed")
     return replace(
         raw,
@@ -111,16 +117,31 @@ def with_feedback(raw: RawTables, config: FeedbackConfig) -> RawTables:
 
 
 def _read(connection: sa.Connection, config: FeedbackConfig) -> pl.DataFrame:
-    """user_id, item_id, kind, value, timestamp of the rows that count, oldest first; of equal times as they came."""
+    """user_id, item_id, kind, value, timestamp, prompted of the rows that count, oldest first; of equal times as they
+    came."""
     row = FEEDBACK.c
     # Who sent an event without a name is the one whose request it answers.
     asked = sa.select(REQUESTS.c.user_id).where(REQUESTS.c.request_id == row.request_id).scalar_subquery()
-    columns = (sa.func.coalesce(row.user_id, asked).label(USER_ID), row.item_id, row.kind, row.value, row.timestamp)
+    columns = (
+        sa.func.coalesce(row.user_id, asked).label(USER_ID),
+        row.item_id,
+        row.kind,
+        row.value,
+        row.timestamp,
+        row.request_id.is_not(None).label(PROMPTED),
+    )
     query = sa.select(*columns).where(*_within(config)).order_by(row.seq)
     if config.window_days is not None:
         newest = sa.select(sa.func.max(row.timestamp)).where(*_within(config)).scalar_subquery()
         query = query.where(row.timestamp > newest - config.window_days * SECONDS_PER_DAY)
-    dtypes = {USER_ID: pl.String, ITEM_ID: pl.String, KIND: pl.String, VALUE: pl.Float64, TIMESTAMP: pl.Float64}
+    dtypes = {
+        USER_ID: pl.String,
+        ITEM_ID: pl.String,
+        KIND: pl.String,
+        VALUE: pl.Float64,
+        TIMESTAMP: pl.Float64,
+        PROMPTED: pl.Boolean,
+    }
     return pl.read_database(query, connection, schema_overrides=dtypes).sort(TIMESTAMP, maintain_order=True)
 
 

@@ -12,11 +12,11 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from foretaste.arrays import SECONDS_PER_DAY, FloatArray, IntArray, LongArray
+from foretaste.arrays import SECONDS_PER_DAY, BoolArray, FloatArray, IntArray, LongArray
 from foretaste.data.engines import EVENTS, KEEP, Engine, Frame, LazyEngine, PolarsEngine
 from foretaste.data.interactions import Dataset, Interactions
 from foretaste.data.raw import Note, RawTables
-from foretaste.data.schemas import ITEM_ID, PART, PARTS, RATING, TIMESTAMP, USER_ID, WEIGHT
+from foretaste.data.schemas import ITEM_ID, PART, PARTS, PROMPTED, RATING, TIMESTAMP, USER_ID, WEIGHT
 from foretaste.data.vocabulary import Vocabulary
 from foretaste.errors import DataError
 from foretaste.settings import Settings
@@ -69,6 +69,8 @@ class Prepared:
     audit: Audit
     part_N: IntArray | None = None
     """Index into `PARTS` of each event, where the source gives a split."""
+    is_prompted_N: BoolArray | None = None
+    """True for each event whose user met its item in a list of a service; None where the data has no log."""
     negatives: Interactions | None = None
     """User-item pairs to rank the test items against, where the source gives them."""
     truth: Interactions | None = None
@@ -87,7 +89,7 @@ def prepare(raw: RawTables, config: PrepareConfig) -> Prepared:
     engine = ENGINES[config.engine]()
     weight_column = {"one": None, "rating": RATING, "events": EVENTS}[config.weight]
     rated = weight_column == RATING or config.min_rating is not None
-    needed = (USER_ID, ITEM_ID, TIMESTAMP, PART, WEIGHT, *([RATING] if rated else []))
+    needed = (USER_ID, ITEM_ID, TIMESTAMP, PART, WEIGHT, PROMPTED, *([RATING] if rated else []))
     wanted = raw.interactions.select([column for column in needed if column in columns])
     frame = engine.load(wanted if config.max_interactions is None else wanted.head(config.max_interactions))
     dropped = [note for note in raw.notes if note.drops_events]
@@ -139,8 +141,9 @@ def prepare(raw: RawTables, config: PrepareConfig) -> Prepared:
         users=None if raw.users is None else _aligned(raw.users, USER_ID, interactions.users),
     )
     part_N = rows[PART].cast(pl.Enum(PARTS)).to_physical().to_numpy().astype(np.int32) if PART in rows.columns else None
+    is_prompted_N = rows[PROMPTED].fill_null(False).to_numpy() if PROMPTED in rows.columns else None
     negatives, truth = _pairs(raw.negatives, interactions), _pairs(raw.truth, interactions)
-    return Prepared(dataset, audit, part_N, negatives, truth)
+    return Prepared(dataset, audit, part_N, is_prompted_N, negatives, truth)
 
 
 def _check(config: PrepareConfig, columns: list[str]) -> None:

@@ -14,6 +14,10 @@ PART = "part"
 WEIGHT = "weight"
 """How many plain events a row counts for; null for one."""
 
+PROMPTED = "prompted"
+"""Whether an event of the same user and item answers a list that a service had shown: who clicks and later buys was
+prompted to both. Null where nobody knows, which counts as no."""
+
 PARTS = ("train", "valid", "test")
 
 TITLE = "title"

@@ -44,6 +44,11 @@ class HeldOut:
     """With the split that makes `divided`: the same config gives the same challenger again."""
     divided: Divided
     """Its test part is the holdout."""
+    judged: Interactions
+    """The events of the holdout by which both models are judged: those that no list of the service led to, where enough
+    people have some, and else all."""
+    is_unprompted: bool
+    """Whether those are the former."""
     fresh: Interactions
     """Events after the champion's training; all of them where nothing is live."""
 
@@ -105,9 +110,17 @@ def model_label(config: RetrainConfig, champion: Bundle | None) -> str:
 
 
 def hold_out(
-    prepared: Prepared, experiment: ExperimentConfig, label: str, champion: Bundle | None, share: float
+    prepared: Prepared,
+    experiment: ExperimentConfig,
+    label: str,
+    champion: Bundle | None,
+    share: float,
+    min_users: int,
 ) -> HeldOut | None:
     """Set the newest of the fresh events aside; None where there are none.
+
+    A click on what the champion showed is an event that the champion foresaw, whatever else people would have liked:
+    judged by such clicks, no other model would ever be as good. So they count only where there is too little else.
 
     Args:
         prepared: data and log.
@@ -115,6 +128,7 @@ def hold_out(
         label: of the model that will be trained; one that stops early needs events to validate on, too.
         champion: the live bundle; what came after its training is fresh. Without one everything is.
         share: of the fresh events.
+        min_users: who are enough to be judged by.
 
     Raises:
         DataError: the data has no times, or all of it would be held out.
@@ -136,4 +150,14 @@ def hold_out(
         valid = min(given, (1 - test) / 2)
     cut = GlobalTimeSplit(valid=valid, test=test)
     config = experiment.model_copy(update={"split": cut})
-    return HeldOut(config, Divided(prepared, split(prepared, cut)), fresh)
+    divided = Divided(prepared, split(prepared, cut))
+    unprompted = _unprompted(prepared, divided.split.test)
+    is_enough = champion is not None and len(np.unique(unprompted.user_N)) >= min_users
+    return HeldOut(config, divided, unprompted if is_enough else divided.split.test, is_enough, fresh)
+
+
+def _unprompted(prepared: Prepared, holdout: Interactions) -> Interactions:
+    """The events of the holdout, which are the newest of all, to which no list led."""
+    if prepared.is_prompted_N is None:
+        return holdout
+    return holdout.select(~prepared.is_prompted_N[-len(holdout) :])

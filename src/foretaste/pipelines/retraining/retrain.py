@@ -136,7 +136,9 @@ class _Turn:
         self._at("prepare")
         prepared = prepare_data(reading.config, self._narrator)
         self.record = replace(self.record, rows_read=prepared.audit.rows_read)
-        held_out = hold_out(prepared, reading.config, self._label, self._champion, config.holdout)
+        held_out = hold_out(
+            prepared, reading.config, self._label, self._champion, config.holdout, config.guard.min_users
+        )
         if held_out is None:
             self.end("skipped", ["no event is newer than what the live model learnt from."])
             return None
@@ -144,6 +146,8 @@ class _Turn:
         users = len(np.unique(parts.split.test.user_N))
         told = f"the newest {len(parts.split.test):,} of {len(held_out.fresh):,} fresh events, by {users:,} users"
         say("hold out", told)
+        if held_out.is_unprompted:
+            say("", f"judged by the {len(held_out.judged):,} of them to which no list of the service led")
 
         self._at("check")
         findings = check_merge(
@@ -177,7 +181,7 @@ class _Turn:
                 self._champion,
                 challenger,
                 parts.history,
-                parts.split.test,
+                held_out.judged,
                 config.guard,
                 database,
                 store=self._store,
@@ -185,7 +189,8 @@ class _Turn:
             )
         finally:
             database.close()
-        self.record = replace(self.record, verdict=verdict.evidence)
+        evidence = {**verdict.evidence, "unprompted": held_out.is_unprompted}
+        self.record = replace(self.record, verdict=evidence)
 
         self._at("promote")
         live = self._store.production_id()

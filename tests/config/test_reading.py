@@ -103,7 +103,7 @@ def test_everything_wrong_is_told_at_once(load):
 
 
 def is_experiment(path):
-    return "models:" in path.read_text()
+    return "\nmodels:" in path.read_text()
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -28,6 +28,7 @@ COMMAND_MODULES = (
     "logs",
     "monitor",
     "retrain",
+    "simulation",
     "doctor",
 )
 """In the order of the help page."""

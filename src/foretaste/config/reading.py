@@ -1,5 +1,6 @@
 """A YAML file as a config: read, overridden from the command line, checked before any data is touched."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,13 +30,20 @@ def load_config(path: Path, config_class: type[Config], overrides: Sequence[str]
     return check(values, config_class, where=str(path))
 
 
-def config_of(overrides: Sequence[str], config_class: type[Config]) -> Config:
+def config_of(
+    overrides: Sequence[str], config_class: type[Config], built_in: Mapping[str, Any] | None = None
+) -> Config:
     """A config without a file: its defaults, with `section.key=value` overrides laid over them.
+
+    Args:
+        overrides: as typed.
+        config_class: what it should be.
+        built_in: sections and keys that stand for the file.
 
     Raises:
         ConfigError: as `load_config`.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = copy.deepcopy(dict(built_in or {}))
     for override in overrides:
         _lay_over(values, override)
     return check(values, config_class, where="--set")

@@ -1,11 +1,12 @@
 """The page as a browser shows it: nothing is fetched, nothing overflows, no two texts lie over one another."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from foretaste.config import ExperimentConfig, check, load_config
+from foretaste.config import ExperimentConfig, check, config_of, load_config
 from foretaste.evaluation.report.document import (
     Curve,
     Document,
@@ -25,6 +26,10 @@ from foretaste.evaluation.report.document import (
 )
 from foretaste.evaluation.report.html import render_html
 from foretaste.pipelines.run import run
+from foretaste.pipelines.simulation.outcome import LOOP, NEVER, ORACLE, Event, SimulationResult, WorldOutcome
+from foretaste.pipelines.simulation.page import compose
+from foretaste.pipelines.simulation.settings import SimulationConfig, built_in
+from foretaste.pipelines.simulation.weeks import WeekFigures
 
 CHROMIUM = Path("/usr/bin/chromium")
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -186,6 +191,23 @@ def test_hard_cases(look, width):
     page = look(render_html(document), width)
     assert_well_laid_out(page)
     assert page.title() == hostile
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_of_a_simulation(look, width, tmp_path):
+    """Eight weeks of three worlds, with every decision that there is."""
+    decisions = ("kept", "promoted", "refused", "promoted by hand", "rolled back", "skipped", "promoted")
+    events = [Event(7 * week, name, (f"{name}: a reason. " * 4,)) for week, name in enumerate(decisions, 1)]
+    events.append(Event(15, "refused", ("events are missing.",), "truncated"))
+    weeks = [WeekFigures(week, 900, 9000, 1000 - 40 * week, 990.5, 200, 300, 50, 80, 90) for week in range(1, 9)]
+    better = [replace(week, num_clicks=week.num_clicks * 2, expected_clicks=1500.0) for week in weeks]
+    worlds = [WorldOutcome(seed, {NEVER: weeks, LOOP: better, ORACLE: better}, events) for seed in range(3)]
+    config = config_of(["seeds=3"], SimulationConfig, built_in())
+    document = compose(SimulationResult(tmp_path, config, worlds, 1.0), "foretaste simulate --seeds 3")
+    page = look(render_html(document), width)
+    assert_well_laid_out(page)
+    assert page.locator("svg.chart").count() == 5
+    assert page.locator("svg.chart path.mark.down").count() == 2 * 5, "in each chart, and in each legend"
 
 
 def test_the_checks_of_the_layout_can_fail(look, demo_page):

@@ -119,7 +119,7 @@ class Marks(Settings):
     """Moments of one kind, such as each promotion of a model."""
 
     label: str
-    shape: Literal["up", "down", "cross", "dot"]
+    shape: Literal["up", "down", "cross", "dot", "square"]
     points: tuple[tuple[float, int], ...]
     """Where on the x axis, and how many happened there."""
 

@@ -33,6 +33,7 @@ _SHAPES = {
     "up": "m-4.5 4.5h9l-4.5 -9z",
     "down": "m-4.5 -4.5h9l-4.5 9z",
     "cross": "m-4 -4l8 8m0 -8l-8 8",
+    "square": "m-4 -4h8v8h-8z",
     "dot": "m-3 0a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z",
 }
 """Paths around a point, told apart without their colours."""

@@ -287,6 +287,10 @@ def test_only_what_the_champion_cannot_have_learnt_is_fresh(world):
     # A pair that was met before is not fresh, though it came again.
     again = replace(across, timestamp_N=across.timestamp_N + 10**8)
     assert np.array_equal(fresh(again, world.champion).item_N, across.item_N[first:])
+    # Of a stranger, whose pairs nobody has met, the time alone tells.
+    stranger = int(np.flatnonzero(world.champion.users.indices(across.users.ids) < 0)[0])
+    strange = replace(across, user_N=np.full_like(across.user_N, stranger))
+    assert np.array_equal(fresh(strange, world.champion).item_N, across.item_N[first:])
     assert fresh(across, None) is across
 
 

@@ -1,0 +1,137 @@
+"""How often the watch rolls back a model that does as well, and how soon one that does not.
+
+    python benchmarks/watch.py [--rounds 20]
+
+A week of the model before and a day of the new one, to the same 300 users, of whom some click much and some little; ten
+items an answer. The watch looks every hour with the default limits.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from foretaste.data.log_database import LogDatabase
+from foretaste.monitoring.release import WatchConfig, judge_release
+from foretaste.monitoring.windows import SECONDS_PER_HOUR
+from foretaste.serving.logs.rows import FeedbackRow, RequestRow
+from foretaste.serving.logs.service import ServiceLogs
+from foretaste.serving.logs.settings import LogConfig
+
+RESULTS = Path(__file__).parent / "results" / "watch.json"
+PROMOTED = 500_000 * SECONDS_PER_HOUR
+USERS, SLOTS, HOURS = 300, 10, 24
+REQUESTS_BEFORE, REQUESTS_SINCE = 5000, 3000
+RATE = 0.08
+
+
+@dataclass(frozen=True)
+class Life:
+    """How the new model does: clicks over those of the one before, failures, latency."""
+
+    clicks: float = 1.0
+    failing: float = 0.0
+    latency_ms: float = 5.0
+
+
+LIVES = {
+    "as well as before": Life(),
+    "a tenth fewer clicks": Life(clicks=0.9),
+    "a fifth fewer clicks": Life(clicks=0.8),
+    "a third fewer clicks": Life(clicks=0.67),
+    "half the clicks": Life(clicks=0.5),
+    "3 % of the requests fail": Life(failing=0.03),
+    "twenty times as slow": Life(latency_ms=100.0),
+}
+
+
+def rows(
+    version: str, life: Life, start: float, hours: float, count: int, rng: np.random.Generator, taste_U: np.ndarray
+) -> Iterator[tuple[RequestRow, list[FeedbackRow]]]:
+    """Requests in order of time, each with its clicks."""
+    for number, at in enumerate(np.sort(start + rng.random(count) * hours * SECONDS_PER_HOUR).tolist()):
+        user, fails = int(rng.integers(USERS)), rng.random() < life.failing
+        request = RequestRow(
+            request_id=f"{version}{number}",
+            timestamp=at,
+            endpoint="/recommend",
+            status=500 if fails else 200,
+            latency_ms=life.latency_ms * rng.lognormal(0, 0.3),
+            model_version=version,
+            user_id=f"u{user}",
+            recommendations=[] if fails else [f"m{slot}" for slot in range(SLOTS)],
+        )
+        clicked = [] if fails else np.flatnonzero(rng.random(SLOTS) < life.clicks * taste_U[user]).tolist()
+        yield (
+            request,
+            [
+                FeedbackRow(
+                    event_id=f"{version}{number}-{slot}",
+                    timestamp=at + 30,
+                    received_at=at + 30,
+                    kind="click",
+                    item_id=f"m{slot}",
+                    user_id=f"u{user}",
+                    request_id=request.request_id,
+                )
+                for slot in clicked
+            ],
+        )
+
+
+def hours_to_rollback(life: Life, seed: int) -> tuple[int | None, list[str]]:
+    """The hour of the first look that rolls back, and why; None where none does."""
+    rng = np.random.default_rng(seed)
+    taste_U = rng.beta(1.0, 1.0 / RATE - 1.0, USERS)
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/log.db"
+        logs = ServiceLogs(LogConfig(url=url, journal_dir=Path(folder) / "journal", move_every_seconds=60))
+        logs.start()
+        for version, how, start, hours, count in (
+            ("old", Life(), PROMOTED - 168 * SECONDS_PER_HOUR, 168, REQUESTS_BEFORE),
+            ("new", life, PROMOTED, HOURS, REQUESTS_SINCE),
+        ):
+            for request, clicks in rows(version, how, start, hours, count, rng, taste_U):
+                logs.requests.append(request)
+                for click in clicks:
+                    logs.feedback.take(click)
+        logs.stop()
+        database = LogDatabase(url)
+        try:
+            for hour in range(1, HOURS + 1):
+                found = judge_release(
+                    database, "new", "old", PROMOTED, PROMOTED + hour * SECONDS_PER_HOUR - 1, WatchConfig()
+                )
+                if found.crossed:
+                    return hour, [figure.name for figure in found.crossed]
+        finally:
+            database.close()
+    return None, []
+
+
+def main() -> None:
+    """Measure and write the JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=20)
+    rounds = parser.parse_args().rounds
+    found = {}
+    for name, life in LIVES.items():
+        looks = [hours_to_rollback(life, seed) for seed in range(rounds)]
+        hours = [hour for hour, _ in looks if hour is not None]
+        found[name] = {
+            "rounds": rounds,
+            "rolled_back": len(hours),
+            "median_hours": median(hours) if hours else None,
+            "by": sorted({name for _, names in looks for name in names}),
+        }
+        print(name, found[name], flush=True)
+        RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

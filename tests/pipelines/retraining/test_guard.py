@@ -8,10 +8,11 @@ import pytest
 from foretaste.artifacts.store import BundleStore
 from foretaste.data.log_database import LogDatabase
 from foretaste.pipelines.narration import Silence
-from foretaste.pipelines.retraining.accuracy import fresh
+from foretaste.pipelines.retraining.accuracy import fresh, judge
 from foretaste.pipelines.retraining.data_quality import check_data, last_learnt
 from foretaste.pipelines.retraining.guard import guard
 from foretaste.pipelines.retraining.guard_settings import Budgets, DataLimits, GuardConfig
+from foretaste.pipelines.retraining.translated import Translated
 from foretaste.pipelines.retraining.verdicts import act
 from foretaste.pipelines.tracking import Destination
 
@@ -300,3 +301,15 @@ def test_a_bundle_whose_items_are_called_otherwise_is_refused(world):
     verdict = guard(world.champion, books, world.history, world.holdout, CONFIG)
     assert verdict.decision == "refuse"
     assert "answers would change their field names" in verdict.reasons[0]
+
+
+def test_cold_users_are_judged_by_the_popular_list_that_each_bundle_would_show(world):
+    challenger = world.published(world.contents())
+    trial = judge(challenger, world.champion, world.history, world.holdout, CONFIG)
+    assert trial.champion.is_cold_B.sum() > 10
+    for bundle, found in ((world.champion, trial.champion), (challenger, trial.challenger)):
+        counts_I = Translated(bundle, world.history.users, world.history.items).popularity_I
+        cold_BK = found.top.item_BK[found.is_cold_B]
+        np.testing.assert_array_equal(found.top.score_BK[found.is_cold_B], counts_I[cold_BK])
+    shown = np.unique(trial.champion.top.item_BK)
+    assert (world.champion.items.indices(world.history.items.ids)[shown] >= 0).all(), "it cannot show what it lacks"

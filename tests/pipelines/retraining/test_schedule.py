@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 from foretaste.errors import DataError
@@ -136,3 +138,17 @@ def test_a_live_model_that_no_longer_opens_is_rolled_back_by_the_next_look(loop,
     assert loop.store.production_id() == before
     assert f"{record.challenger} rolled back to {before}" in [text for _, text in listener.said]
     assert loop.store.history()[-1].timestamp[:13] == iso(created_at + 26 * HOUR)[:13]
+
+
+def test_drift_asks_for_a_training(loop, created_at, monkeypatch):
+    looked_at = []
+
+    def drifted(database, store, bundle_id, window):
+        looked_at.append((store.folder(bundle_id).name, window.num_hours))
+        return SimpleNamespace(since={"scores": "2026-11-20"})
+
+    monkeypatch.setattr("foretaste.pipelines.retraining.schedule.drift_of_bundle", drifted)
+    settings = ("schedule.every_hours=null", "schedule.drift=true", "schedule.drift_window=2d")
+    live, clock = loop.store.production_id(), Clock(created_at + 2 * HOUR, ticks=1)
+    record = tick(loop.config(*settings), loop.artifacts, Listener(), clock=clock)
+    assert (record.outcome, record.asked_by, looked_at) == ("promoted", "drift of scores", [(live, 48)])

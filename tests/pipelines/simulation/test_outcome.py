@@ -30,7 +30,11 @@ def result(tmp_path):
         WorldOutcome(
             1,
             {NEVER: weeks(20, 15, 12, 14), LOOP: weeks(20, 18, 18, 20), ORACLE: weeks(50, 50, 50, 44)},
-            [Event(7, "promoted", ("better.",)), Event(15, "rolled back", ("clicks fell.",))],
+            [
+                Event(7, "promoted", ("better.",)),
+                Event(14, "promoted by hand", ("nobody asked the guard.",), "unguarded"),
+                Event(15, "rolled back", ("clicks fell.",)),
+            ],
         ),
     ]
     return SimulationResult(tmp_path, config, worlds, 1.0)
@@ -55,11 +59,14 @@ def test_the_page_says_whether_it_helps_and_marks_every_decision(result):
     text = render_markdown(document)
     assert "makes no difference that these worlds show" in text, "the interval over two worlds holds 0"
     assert "most events missing: refused 1 of 1" in text
+    assert "rolled back 1 of 1, each on day 1." in text
+    assert "Models that the guard promoted: 2, of which the watch rolled back 0" in text
     html = render_html(document)
     assert "&lt;b&gt;lost&lt;/b&gt;" in html
     click_through = document.sections[0].blocks[0].figures[0].chart
     assert [(marks.label, marks.points) for marks in click_through.marks] == [
         ("promoted", ((1.5, 2),)),
+        ("promoted by hand", ((2.5, 1),)),
         ("refused", ((2.5, 1),)),
         ("rolled back", ((15 / 7 + 0.5, 1),)),
     ]

@@ -1,5 +1,6 @@
 """What a simulation came to: the figures of every world, arm and week, and what they say together."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -114,6 +115,16 @@ class SimulationResult:
         """Seed and decision of every training that was spoiled on purpose."""
         return [(world.seed, event) for world in self.worlds for event in world.events if event.planted]
 
+    @property
+    def days_until_rolled_back(self) -> list[int]:
+        """Of each model that was promoted by hand and then rolled back, for how many days it was live."""
+        days = []
+        for world in self.worlds:
+            for bad, after in itertools.pairwise(world.events):
+                if bad.decision == "promoted by hand" and after.decision == "rolled back":
+                    days.append(after.day - bad.day)
+        return days
+
     def to_json(self) -> dict[str, Any]:
         """What `foretaste simulate --json` prints, and `result.json` holds."""
         return {
@@ -124,6 +135,7 @@ class SimulationResult:
             "final_click_through": {arm: float(np.mean(self.final_click_through(arm))) for arm in ARMS},
             "gain": asdict(self.gain),
             "gap_closed": asdict(self.closed),
+            "days_until_rolled_back": self.days_until_rolled_back,
             "seconds": round(self.seconds, 1),
             "worlds": [
                 {

@@ -49,7 +49,7 @@ _SHAPES: dict[Decision, str] = {
 _FAULTS = {
     "shuffled": "events given to random users",
     "truncated": "most events missing",
-    "unguarded": "events given to random users, promoted by hand past the guard",
+    "unguarded": "events given to random users, promoted by hand",
 }
 
 
@@ -91,15 +91,23 @@ def opening(result: SimulationResult) -> tuple[Block, ...]:
 
 
 def _planted(result: SimulationResult) -> list[str]:
+    """What became of each fault, and of models that were live."""
     told = []
-    for fault, words_ in _FAULTS.items():
+    for fault in ("shuffled", "truncated"):
         decisions = [event.decision for _, event in result.planted if event.planted == fault]
         if decisions:
             counts = ", ".join(f"{name} {decisions.count(name)}" for name in dict.fromkeys(decisions))
-            told.append(f"Spoiled on purpose, {words_}: {counts} of {len(decisions)}.")
-    backs = sum(event.decision == "rolled back" for world in result.worlds for event in world.events)
-    if backs:
-        told.append(f"Live models rolled back by the watch: {backs}.")
+            told.append(f"Trainings with {_FAULTS[fault]}: {counts} of {len(decisions)}.")
+    by_hand = sum(event.planted == "unguarded" for _, event in result.planted)
+    days = result.days_until_rolled_back
+    if by_hand:
+        when = f", after {min(days)} to {max(days)} days" if len(set(days)) > 1 else ""
+        when = f", each on day {days[0]}" if len(set(days)) == 1 else when
+        told.append(f"Such trainings promoted by hand, past the guard: rolled back {len(days)} of {by_hand}{when}.")
+    backs = sum(event.decision == "rolled back" for world in result.worlds for event in world.events) - len(days)
+    promoted = sum(event.decision == "promoted" for world in result.worlds for event in world.events)
+    if promoted:
+        told.append(f"Models that the guard promoted: {promoted}, of which the watch rolled back {backs}.")
     return told
 
 

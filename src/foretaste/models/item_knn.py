@@ -16,6 +16,7 @@ from foretaste.data.interactions import Dataset
 from foretaste.models.cooccurrence import nearest_items
 from foretaste.models.protocol import FitContext, Query, State
 from foretaste.models.sparse_product import sparse_product
+from foretaste.models.sparse_rows import with_short_indices
 from foretaste.models.sparse_state import pack, unpack
 from foretaste.settings import Settings
 
@@ -53,7 +54,7 @@ class ItemKNN:
             weights_UI = inverse_user_frequency(weights_UI)
         nearest_II = nearest_items(weights_UI, self.config.neighbors, self.config.shrinkage)
         # Row j: the items that have item j among their nearest, in the order of a history's product.
-        self.similarity_II = nearest_II.T.tocsr()
+        self.similarity_II = with_short_indices(nearest_II.T.tocsr())
         return self
 
     def score(self, query: Query) -> FloatArray:
@@ -66,5 +67,5 @@ class ItemKNN:
 
     def load_state(self, state: State) -> Self:
         """Take over a state."""
-        self.similarity_II = unpack("similarity", state)
+        self.similarity_II = with_short_indices(unpack("similarity", state))
         return self

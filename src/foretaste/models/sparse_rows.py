@@ -24,3 +24,11 @@ def rows_of(matrix: sparse.csr_array) -> Rows:
         read_only(matrix.indices.astype(np.int32, copy=False)),
         read_only(matrix.data.astype(np.float32, copy=False)),
     )
+
+
+def with_short_indices(matrix: sparse.csr_array) -> sparse.csr_array:
+    """The matrix with indices of 32 bits, as kernels take them: `rows_of` then copies none of its entries."""
+    if matrix.nnz > np.iinfo(np.int32).max:
+        return matrix
+    indices, indptr = (each.astype(np.int32, copy=False) for each in (matrix.indices, matrix.indptr))
+    return sparse.csr_array((matrix.data, indices, indptr), shape=matrix.shape)

@@ -32,7 +32,6 @@ def run_config(real_data, tmp_path, monkeypatch):
         ("movielens-100k", 100_000, "movie"),
         ("two-tower-movielens-100k", 100_000, "movie"),
         ("two-stage-movielens-100k", 100_000, "movie"),
-        ("two-stage-goodbooks", 596_140, "book"),
         ("movielens-latest-small", 90_274, "movie"),
         ("goodbooks", 596_140, "book"),
         ("amazon-gift-cards", 2_965, "product"),

@@ -123,6 +123,28 @@ def test_a_model_that_does_as_well_stays_and_is_told_once(store, database, live,
     assert store.production_id() == new
 
 
+def test_a_last_look_that_comes_late_counts_the_hours_of_the_watch_alone(store, database, live):
+    old, new = versions(store)
+    live(old, -5)
+    live(new, 1)
+    live(new, 30, failing=1.0)
+    assert look(store, database, 31).state == "stay"
+    assert store.verdicts()[-1].evidence["num_requests"] == 400
+
+
+def test_who_stayed_once_is_watched_anew_when_promoted_again(store, database, live, clock):
+    old, new = versions(store)
+    live(old, -5)
+    live(new, 1)
+    clock.now = PROMOTED + 25 * HOUR
+    assert look(store, database, 25).state == "stay"
+    store.rollback("by hand")
+    clock.now = PROMOTED + 30 * HOUR
+    store.promote(new, "by hand, once more")
+    live(new, 30, failing=0.5)
+    assert look(store, database, 31).now_live == old
+
+
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
@@ -150,6 +172,20 @@ def test_a_model_that_turns_bad_live_is_rolled_back_with_its_reason(store, datab
     # Looking again finds nothing to do.
     assert look(store, database).state == "idle"
     assert len(store.history()) == 3
+
+
+@pytest.mark.parametrize(
+    ("figure", "fault"), [("click_through", {"clicks": 0.15}), ("fallback_rise", {"fallback": 0.22})]
+)
+def test_a_loss_that_may_be_chance_is_no_reason(store, database, live, figure, fault):
+    old, new = versions(store)
+    live(old, -5)
+    live(new, 0, requests=250, **fault)
+    found = look(store, database)
+    assert found.state == "watching"
+    (told,) = (each for each in found.release.figures if each.name == figure)
+    worse = told.value < told.limit if figure == "click_through" else told.value > told.limit
+    assert worse, "beyond the limit, and yet not shown to be"
 
 
 def test_few_requests_decide_nothing(store, database, live):

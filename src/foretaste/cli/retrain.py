@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foretaste.cli.experiments import DEFAULT_ARTIFACTS, ArtifactsOption, ConsoleNarrator, SetOption
+from foretaste.cli.experiments import DEFAULT_ARTIFACTS, ArtifactsOption, ConsoleNarrator
 from foretaste.cli.output import JsonOption, console, example, print_json
 
 if TYPE_CHECKING:
@@ -20,6 +20,12 @@ _FAILED = 1
 _STYLES = {"promoted": "bold green", "kept": "bold", "skipped": "bold", "planned": "bold", "refused": "bold red"}
 
 ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML of the loop.", show_default=False)]
+
+
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config, as in schedule.every_hours=6."),
+]
 
 
 def register(app: typer.Typer) -> None:

@@ -35,6 +35,7 @@ CONFINED = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "all", "--security-o
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.xdist_group("images"),  # built once, not once a worker
     pytest.mark.skipif(
         os.getuid() != 0 or not shutil.which("podman"),
         reason="needs root and Podman: apt-get install podman runc debootstrap",

@@ -41,7 +41,7 @@ NEWCOMERS = [f"newcomer-{number}" for number in range(20)]
 SERVICES = ("api", "ui", "dashboard", "mlflow")
 PATIENCE_SECONDS = 600
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]  # started once, not once a worker
 
 
 class Loop:

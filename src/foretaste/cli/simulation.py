@@ -31,9 +31,7 @@ def register(app: typer.Typer) -> None:
 def simulate(
     config: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="[CONFIG]", help="YAML of the simulation; the built-in one without.", show_default=False
-        ),
+        typer.Argument(metavar="CONFIG", help="YAML of the simulation; the built-in one without.", show_default=False),
     ] = None,
     weeks: Annotated[int | None, typer.Option(help="Weeks that are simulated.", show_default="8")] = None,
     seeds: Annotated[int | None, typer.Option(help="Worlds that live through them.", show_default="5")] = None,

@@ -59,7 +59,7 @@ def test_the_page_says_whether_it_helps_and_marks_every_decision(result):
     text = render_markdown(document)
     assert "makes no difference that these worlds show" in text, "the interval over two worlds holds 0"
     assert "most events missing: refused 1 of 1" in text
-    assert "rolled back 1 of 1, each on day 1." in text
+    assert "rolled back 1 of 1, each after 1 day." in text
     assert "Models that the guard promoted: 2, of which the watch rolled back 0" in text
     html = render_html(document)
     assert "&lt;b&gt;lost&lt;/b&gt;" in html

@@ -102,7 +102,7 @@ def _planted(result: SimulationResult) -> list[str]:
     days = result.days_until_rolled_back
     if by_hand:
         when = f", after {min(days)} to {max(days)} days" if len(set(days)) > 1 else ""
-        when = f", each on day {days[0]}" if len(set(days)) == 1 else when
+        when = f", each after {days[0]} {'day' if days[0] == 1 else 'days'}" if len(set(days)) == 1 else when
         told.append(f"Such trainings promoted by hand, past the guard: rolled back {len(days)} of {by_hand}{when}.")
     backs = sum(event.decision == "rolled back" for world in result.worlds for event in world.events) - len(days)
     promoted = sum(event.decision == "promoted" for world in result.worlds for event in world.events)

@@ -10,7 +10,7 @@ from foretaste.models.bpr_mf import BPRMF, BPRMFConfig
 from foretaste.models.bpr_mf_tables import Tables
 from foretaste.models.protocol import FitContext, Query
 from foretaste.training.batches import Batch
-from foretaste.training.config import EarlyStoppingConfig, TrainingConfig
+from foretaste.training.config import EarlyStoppingConfig, SamplerConfig, TrainingConfig
 
 
 def two_tastes(num_users=40, num_items=30, seed=0):
@@ -71,6 +71,21 @@ def test_the_contrastive_loss_by_hand():
     assert loss_B.tolist() == pytest.approx([1 - 2 / 5**0.5 + 10 * (3 / 10**0.5 - 0.8) / 2])
 
 
+def test_the_softmax_over_all_items_by_hand():
+    # Scores 2 against 1 and 3. Items 0 and 2 have 1/4 and 1/2: of two draws .5 and 1, so that 0 counts twice.
+    log_q_I = torch.tensor([0.25, 0.25, 0.5]).log()
+    shared = {"candidate_C": torch.tensor([0, 2]), "is_negative_BC": torch.tensor([[True, True]])}
+    for negatives in ({"negative_BS": torch.tensor([[0, 2]])}, shared):
+        batch = Batch(torch.tensor([0]), torch.tensor([1]), log_q_I=log_q_I, **negatives)
+        for stand_for_all, weight in ((True, 2), (False, 1)):
+            config = BPRMFConfig(
+                embedding_dim=2, loss="softmax", item_bias=False, negatives_stand_for_all=stand_for_all, **NO_PULL
+            )
+            together = weight * np.exp(1) + np.exp(3)
+            loss_B = tables_by_hand(config).loss(batch)
+            assert loss_B.tolist() == pytest.approx([-np.log(np.exp(2) / (np.exp(2) + together))])
+
+
 def test_each_kind_of_parameter_has_its_own_regularization():
     # |x|² = 5; items 1 + mean(1, 2); biases .1² + mean(0, .2²).
     free = tables_by_hand(BPRMFConfig(embedding_dim=2, **NO_PULL)).loss(one_row_batch())
@@ -86,6 +101,15 @@ def test_each_kind_of_parameter_has_its_own_regularization():
         ({"similarity": "cosine"}, "item_bias: false"),
         ({"loss": "ccl"}, "similarity: cosine"),
         ({"user_bias": True}, "would learn nothing"),
+        ({"negatives_stand_for_all": True}, "Set `loss: softmax`"),
+        (
+            {
+                "negatives_stand_for_all": True,
+                "loss": "softmax",
+                "training": TrainingConfig(sampler=SamplerConfig(kind="hard")),
+            },
+            "`uniform`, `popularity` or `in_batch`",
+        ),
     ],
 )
 def test_what_cannot_be_learnt_is_refused(changes, reason):

@@ -87,3 +87,13 @@ def test_log_q_has_the_shapes_of_the_items_and_is_refused_where_unknown():
     hard = Batch(torch.tensor([0]), torch.tensor([2]), negative_BS=torch.tensor([[0, 1]]))
     with pytest.raises(ModelError, match="hard negatives"):
         hard.log_q()
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_expected_draws_are_the_negatives_times_their_probability(shared):
+    # Three draws of items with 1/2, 1/4 and 1/4: 1.5 and .75 of them are to be expected.
+    log_q_I, item_S = torch.tensor([0.5, 0.25, 0.25]).log(), torch.tensor([0, 2, 2])
+    items = {"candidate_C": item_S} if shared else {"negative_BS": item_S[None]}
+    found = Batch(torch.tensor([0]), torch.tensor([1]), log_q_I=log_q_I, **items).log_expected_draws()
+    assert found.shape == ((3,) if shared else (1, 3))
+    assert found.exp().ravel().tolist() == pytest.approx([1.5, 0.75, 0.75])

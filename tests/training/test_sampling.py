@@ -200,3 +200,24 @@ def test_a_process_may_have_no_row_of_a_batch(config, random_interactions, devic
     batch = sampler.draw(user_G[:1], positive_G[:1], slice(0, 0))
     assert len(batch) == 0
     assert negatives_by_row(batch) == []
+
+
+@pytest.mark.parametrize(
+    "config", [config for config in KINDS if config.get("shared")], ids=lambda config: config["kind"]
+)
+def test_draws_over_expected_draws_count_every_unmet_item_once(config, random_interactions, device):
+    # 400 batches of 20 candidates: an item is drawn 8,000 times its probability, which is .01 at least.
+    sampler, (user_G, positive_G) = sampler_of(config, random_interactions, device), events(random_interactions, device)
+    user_G, positive_G = user_G[:1], positive_G[:1]
+    met = set(random_interactions.item_N[random_interactions.user_N == user_G.item()].tolist())
+    count_I = torch.zeros(random_interactions.num_items, device=device)
+    for _ in range(400):
+        batch = sampler.draw(user_G, positive_G, slice(0, 1))
+        weight_C = torch.where(batch.is_negative_BC[0], (-batch.log_expected_draws()).exp(), 0.0)
+        count_I.index_add_(0, batch.candidate_C, weight_C)
+    drawable_I = torch.bincount(torch.as_tensor(random_interactions.item_N), minlength=len(count_I)) > 0
+    for item, count in enumerate((count_I / 400).tolist()):
+        if item in met:
+            assert count == 0
+        elif drawable_I[item] or config["kind"] == "uniform":
+            assert count == pytest.approx(1, abs=0.4)

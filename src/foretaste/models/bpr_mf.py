@@ -70,6 +70,10 @@ class BPRMFConfig(Settings):
     """What all negatives of a row together count in `ccl`; its positive counts 1."""
     regularization: RegularizationConfig = RegularizationConfig(user=0.002, item=0.002)
     """The pull of parameters to zero."""
+    negatives_stand_for_all: bool = False
+    """For `softmax`: the negatives stand for all items that the user has not met, each for as many as it was drawn
+    seldom. Else the positive has to win against as many items as there are negatives, which is soon done.
+    """
     init_stdev: float = Field(default=0.1, gt=0)
     """Standard deviation of the first vectors."""
     sparse: bool = True
@@ -95,6 +99,12 @@ class BPRMFConfig(Settings):
         if self.loss == "ccl" and self.similarity != "cosine":
             raise ValueError(
                 "`loss: ccl` has its margin among cosines; set `similarity: cosine` and `item_bias: false`"
+            )
+        if self.negatives_stand_for_all and (self.loss != "softmax" or self.training.sampler.kind == "hard"):
+            raise ValueError(
+                f"`negatives_stand_for_all` estimates a softmax over all items from draws of known chances; here are "
+                f"`loss: {self.loss}` and sampler kind `{self.training.sampler.kind}`. Set `loss: softmax` and kind "
+                f"`uniform`, `popularity` or `in_batch`, or leave it out"
             )
         if self.loss != "bce" and (self.user_bias or self.global_bias):
             raise ValueError(

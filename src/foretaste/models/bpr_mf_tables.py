@@ -82,7 +82,13 @@ class Tables(nn.Module):
                 positive_B, negative_BS, is_negative_BC, margin=config.margin, negative_weight=config.negative_weight
             )
         if config.loss == "softmax":
-            return sampled_softmax_loss(positive_B, negative_BS, is_negative_BC, temperature=config.temperature)
+            log_q = None
+            if config.negatives_stand_for_all:
+                # The positive is there for certain, and stands for itself alone.
+                log_q = (torch.zeros_like(positive_B), batch.log_expected_draws())
+            return sampled_softmax_loss(
+                positive_B, negative_BS, is_negative_BC, temperature=config.temperature, log_q=log_q
+            )
         loss = bce_loss if config.loss == "bce" else bpr_loss
         return loss(positive_B / config.temperature, negative_BS / config.temperature, is_negative_BC)
 

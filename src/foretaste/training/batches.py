@@ -1,5 +1,6 @@
 """Interactions as tensors on the device: who met what, and the batches that a loss sees."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -162,6 +163,17 @@ class Batch:
                 "model; use sampler kind uniform, popularity or in_batch, or leave the correction out."
             )
         return self.log_q_I[self.positive_B], self.log_q_I[self.negatives]
+
+    def log_expected_draws(self) -> Tensor:
+        """How often each of `negatives` was to be expected among the draws of a row, as a log, in their shape.
+
+        Each draw divided by that, a sum over the negatives estimates the sum over all items: importance sampling, as in
+        Bengio and Senécal, Quick training of probabilistic neural nets by importance sampling, AISTATS 2003.
+
+        Raises:
+            ModelError: as for `log_q`.
+        """
+        return self.log_q()[1] + math.log(self.negatives.shape[-1])
 
 
 def dot_scores(user_BD: Tensor, positive_BD: Tensor, negatives_D: Tensor) -> tuple[Tensor, Tensor]:

@@ -51,7 +51,8 @@ def sampled_softmax_loss(
         is_negative_BS: as for every loss.
         temperature: divides the scores, > 0.
         log_q: `batch.log_q()`. Subtracted from the logits, it corrects for items that are drawn more often than others
-            (Yi et al., Sampling-bias-corrected neural modeling, RecSys 2019; Bengio and Senécal 2003).
+            (Yi et al., Sampling-bias-corrected neural modeling, RecSys 2019; Bengio and Senécal 2003). With 0 for the
+            positive and `batch.log_expected_draws()` the loss estimates that of the softmax over all items.
     """
     positive_B = positive_B / temperature
     if log_q is not None:

@@ -4,12 +4,11 @@
         --set models.bpr_mf.temperature=0.1
     FORETASTE_DATA=... python benchmarks/published_splits.py --part test
 
-Hyperparameters, epochs included, are those of the shipped configs; they were chosen by `--part valid` alone, that of
-Gowalla by a random tenth (README.md). It trains without a part of train and ranks that part by the protocol of the
-test: on the NCF split one random event of each user against 99 random items that the user has not met, on Gowalla the
-last tenth of the lists of 6,000 users against all items, because the test looks like what comes next in those lists.
-`--set` tries others, and writes nothing. `--part test` is `foretaste run` of the config: it trains on all of train, and
-ranks the test part.
+Hyperparameters, epochs included, are those of the shipped configs; they were chosen by `--part valid` alone. It
+trains without a part of train and ranks that part by the protocol of the test: on the NCF split one random event of
+each user against 99 random items that the user has not met, on Gowalla the last tenth of the lists of 6,000 users
+against all items, because the test looks like what comes next in those lists. `--set` tries others, and writes
+nothing. `--part test` is `foretaste run` of the config: it trains on all of train, and ranks the test part.
 """
 
 import argparse

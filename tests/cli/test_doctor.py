@@ -21,6 +21,7 @@ def test_a_healthy_installation(foretaste, store, tmp_path, monkeypatch):
         "neural",
         "ann",
         "postgres",
+        "ranking",
         "tracking",
         "tuning",
         "ui",

@@ -9,6 +9,7 @@ import pytest
 from foretaste.artifacts.bundle import Bundle, BundleContents, write_bundle
 from foretaste.errors import ArtifactError
 from foretaste.models.als import ALS
+from foretaste.models.protocol import FitContext
 from foretaste.retrieval import ann
 from foretaste.serving import rankings
 from foretaste.serving.engine import Engine
@@ -91,5 +92,5 @@ def test_a_damaged_index_is_found(contents, tmp_path):
 
 
 def test_small_catalogues_have_none(world, tmp_path):
-    model = ALS().fit(world, type("Context", (), {"seed": 0, "progress": staticmethod(lambda *_: None)})())
+    model = ALS().fit(world, FitContext())
     assert write_bundle(tmp_path, BundleContents.of("als", model, world, seed=0)).manifest.item_index is None

@@ -8,7 +8,7 @@ DATASET ?= ml-100k
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all download-data process-data build-features train serve retrain ui dashboard up lint format check clean
+.PHONY: help demo test test-all download-data process-data build-features train serve retrain ui dashboard up images lint format check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ dashboard: $(VENV)/.installed ## The monitoring dashboard at http://127.0.0.1:85
 
 up: $(VENV)/.installed-up ## The whole loop, as deploy/compose.yaml has it, without Docker; Ctrl-C stops it
 	$(BIN)/python deploy/up.py
+
+images: $(VENV)/.installed-dev ## Build the images with Podman, as root, and try each; ten minutes and more
+	FORETASTE_IMAGES=1 $(BIN)/python -m pytest tests/deploy/test_images.py
 
 lint: $(VENV)/.installed-dev ## Style, types and import layers
 	$(BIN)/ruff check .

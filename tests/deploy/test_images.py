@@ -1,7 +1,7 @@
 """The images, built by Podman from the Dockerfile as it stands, and run as the deployments run them.
 
-Where the base image cannot be pulled, a Debian with Python takes its place: the same release, put together by
-debootstrap.
+Building them takes ten minutes and more, so it is asked for by `make images`. Where the base image cannot be pulled, a
+Debian with Python takes its place: the same release, put together by debootstrap.
 """
 
 import ast
@@ -36,6 +36,7 @@ CONFINED = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "all", "--security-o
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("images"),  # built once, not once a worker
+    pytest.mark.skipif("FORETASTE_IMAGES" not in os.environ, reason="takes ten minutes and more: make images"),
     pytest.mark.skipif(
         os.getuid() != 0 or not shutil.which("podman"),
         reason="needs root and Podman: apt-get install podman runc debootstrap",

@@ -20,7 +20,7 @@ test: $(VENV)/.installed-dev ## The fast tests
 	$(BIN)/python -m pytest -m "not slow and not real_data" -n auto
 
 test-all: $(VENV)/.installed-dev ## All tests; those on real data need FORETASTE_DATA
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 download-data: $(VENV)/.installed ## Fetch a data set: DATASET=ml-100k
 	$(BIN)/foretaste data download $(DATASET)

@@ -35,7 +35,6 @@ CONFINED = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "all", "--security-o
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("images"),  # built once, not once a worker
     pytest.mark.skipif("FORETASTE_IMAGES" not in os.environ, reason="takes ten minutes and more: make images"),
     pytest.mark.skipif(
         os.getuid() != 0 or not shutil.which("podman"),

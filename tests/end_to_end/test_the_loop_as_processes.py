@@ -41,7 +41,7 @@ NEWCOMERS = [f"newcomer-{number}" for number in range(20)]
 SERVICES = ("api", "ui", "dashboard", "mlflow")
 PATIENCE_SECONDS = 600
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]  # started once, not once a worker
+pytestmark = pytest.mark.slow
 
 
 class Loop:
@@ -126,14 +126,23 @@ def learnt(loop):
     # Newcomers have the tastes of some whom the world knows.
     tastes = {name: number for number, name in enumerate(NEWCOMERS)}
     tastes |= {f"u{number + 1}": number for number in range(100, 200)}
-    for name, user in tastes.items():
+    # A second for each of them, newcomers first: the newest events are held out, and those of one second together.
+    began = time.time() - len(tastes)
+    for second, (name, user) in enumerate(tastes.items()):
         answer = loop.call("/recommend", {"user_id": name, "k": 10})
         assert len(answer["recommendations"]) == 10
         assert answer["model_version"] == before["model_version"]
         liked = np.argsort(-world.preference(np.array([user]), config.end_seconds)[0])[:20]
         clicked = [f"m{item + 1}" for item in rng.choice(liked, size=5, replace=False)]
         events = [
-            {"kind": "click", "item_id": item, "user_id": name, "request_id": answer["request_id"]} for item in clicked
+            {
+                "kind": "click",
+                "item_id": item,
+                "user_id": name,
+                "request_id": answer["request_id"],
+                "timestamp": began + second,
+            }
+            for item in clicked
         ]
         loop.call("/feedback", {"events": events})
 

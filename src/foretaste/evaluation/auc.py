@@ -6,7 +6,7 @@ from scipy import sparse
 
 from foretaste.arrays import DoubleArray, FloatArray, IntArray
 from foretaste.models.read_only import read_only
-from foretaste.models.sparse_rows import Rows, rows_of
+from foretaste.models.sparse_rows import Rows, contains, rows_of
 
 _CHUNK = 4096
 """Scores that are compared with every relevant item while they stay in the first-level cache."""
@@ -27,12 +27,6 @@ def _double_wins(values: FloatArray, score: np.float32) -> np.float32:  # pragma
 
 
 @numba.njit(cache=True, nogil=True)
-def _contains(sorted_items: IntArray, item: np.int32) -> bool:  # pragma: no cover
-    place = np.searchsorted(sorted_items, item)
-    return bool(place < len(sorted_items) and sorted_items[place] == item)
-
-
-@numba.njit(cache=True, nogil=True)
 def _auc_of_row(
     scores_I: FloatArray, relevant: IntArray, exclude: IntArray, candidates: IntArray, ranks_all: bool
 ) -> float:  # pragma: no cover
@@ -44,12 +38,12 @@ def _auc_of_row(
             listed[num_listed] = scores_I[item]
             num_listed += 1
         for item in relevant:
-            if not _contains(exclude, item):
+            if not contains(exclude, item):
                 listed[num_listed] = scores_I[item]
                 num_listed += 1
     else:
         for item in candidates:
-            if not _contains(exclude, item) and not _contains(relevant, item):
+            if not contains(exclude, item) and not contains(relevant, item):
                 listed[num_listed] = scores_I[item]
                 num_listed += 1
     listed = listed[:num_listed]
@@ -60,7 +54,7 @@ def _auc_of_row(
     ranked = np.empty(len(relevant), dtype=np.float32)
     num_ranked = 0
     for item in relevant:
-        if not _contains(exclude, item):
+        if not contains(exclude, item):
             ranked[num_ranked] = scores_I[item]
             num_ranked += 1
     for r in range(num_ranked):

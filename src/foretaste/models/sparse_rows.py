@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numba
 import numpy as np
 from scipy import sparse
 
@@ -24,6 +25,13 @@ def rows_of(matrix: sparse.csr_array) -> Rows:
         read_only(matrix.indices.astype(np.int32, copy=False)),
         read_only(matrix.data.astype(np.float32, copy=False)),
     )
+
+
+@numba.njit(cache=True, nogil=True)
+def contains(sorted_items: IntArray, item: int) -> bool:  # pragma: no cover
+    """Whether a row whose indices are sorted has an item; for kernels."""
+    place = np.searchsorted(sorted_items, item)
+    return bool(place < len(sorted_items) and sorted_items[place] == item)
 
 
 def with_short_indices(matrix: sparse.csr_array) -> sparse.csr_array:

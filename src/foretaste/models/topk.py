@@ -16,7 +16,7 @@ from foretaste.arrays import EMPTY_SLOT, BoolArray, FloatArray, IntArray, LongAr
 from foretaste.models.lanes import LANES, at_least, lowest_one
 from foretaste.models.protocol import TopK
 from foretaste.models.read_only import read_only
-from foretaste.models.sparse_rows import rows_of
+from foretaste.models.sparse_rows import contains, rows_of
 
 _SCORES_BYTES = 12 * 2**20
 """Scores of a block of queries."""
@@ -39,12 +39,6 @@ class _Marks(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def _contains(sorted_items: IntArray, item: int) -> bool:  # pragma: no cover
-    place = np.searchsorted(sorted_items, item)
-    return bool(place < len(sorted_items) and sorted_items[place] == item)
-
-
-@numba.njit(cache=True, nogil=True)
 def _insert(
     item: int, score: np.float32, disfavour: IntArray, item_K: IntArray, score_K: FloatArray
 ) -> None:  # pragma: no cover
@@ -52,8 +46,8 @@ def _insert(
     slot = len(item_K)
     while slot > 0 and score_K[slot - 1] < score:
         slot -= 1
-    if slot > 0 and score_K[slot - 1] == score and not _contains(disfavour, item):
-        while slot > 0 and score_K[slot - 1] == score and _contains(disfavour, item_K[slot - 1]):
+    if slot > 0 and score_K[slot - 1] == score and not contains(disfavour, item):
+        while slot > 0 and score_K[slot - 1] == score and contains(disfavour, item_K[slot - 1]):
             slot -= 1
     if slot < len(item_K):
         for move in range(len(item_K) - 1, slot, -1):

@@ -15,6 +15,7 @@ from foretaste.errors import ConfigError, ForetasteError
 
 COMMAND_MODULES = (
     "experiments",
+    "estimate",
     "evaluation",
     "comparison",
     "report",

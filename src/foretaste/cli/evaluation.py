@@ -87,7 +87,7 @@ def _evaluate_bundle(
 ) -> None:
     loaded = load_experiment(config, overrides, on_bad_rows)
     from foretaste.artifacts.store import BundleStore
-    from foretaste.pipelines.run import metrics_json
+    from foretaste.pipelines.run_json import metrics_json
     from foretaste.pipelines.train import evaluate_bundle
 
     opened = BundleStore(store).open(bundle)
@@ -110,7 +110,7 @@ def _judge_lists(
 ) -> None:
     from foretaste.config.reading import config_of
     from foretaste.pipelines.judge import JudgeConfig, judge_lists, judgement_json
-    from foretaste.pipelines.run import metrics_json
+    from foretaste.pipelines.run_json import metrics_json
 
     config = config_of(settings, JudgeConfig)
     judged = judge_lists(lists, against, config, history, items)

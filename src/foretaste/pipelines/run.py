@@ -14,11 +14,10 @@ import yaml
 from foretaste.arrays import DoubleArray
 from foretaste.artifacts import atomic
 from foretaste.artifacts.bundle import BundleContents
-from foretaste.artifacts.manifest import MetricJson, library_versions
+from foretaste.artifacts.manifest import library_versions
 from foretaste.artifacts.store import BundleStore
 from foretaste.config import ExperimentConfig
 from foretaste.data.interactions import Dataset
-from foretaste.data.prepare import Audit
 from foretaste.data.splits import summarise
 from foretaste.errors import ConfigError
 from foretaste.evaluation.diagnostics import Diagnosis, Examination
@@ -26,13 +25,14 @@ from foretaste.evaluation.protocol import Evaluation, EvaluationConfig
 from foretaste.evaluation.report import Document, ModelResult, ReportInput, compose
 from foretaste.evaluation.truth import Agreement, agreement
 from foretaste.evaluation.warnings import EvaluationWarning, of_figures, of_split
-from foretaste.evaluation.windows import average, mean
+from foretaste.evaluation.windows import mean
 from foretaste.models.registry import check_trainable
 from foretaste.pipelines.experiment import Divided, Judged, divide, judge, pinned
 from foretaste.pipelines.narration import Narrator, Silence
 from foretaste.pipelines.promotion import tell_registries
 from foretaste.pipelines.provenance import provenance, write_provenance
 from foretaste.pipelines.report_files import REPORT_FILE, REPORT_HTML_FILE, write_report
+from foretaste.pipelines.run_json import audit_json, metrics_json, model_json
 from foretaste.pipelines.run_record import (
     CONFIG_FILE,
     RESULT_FILE,
@@ -87,9 +87,9 @@ class RunResult:
             "select_by": self.evaluation.select_by,
             "protocol": comparable_protocol(self.evaluation),
             "test_fingerprint": self.divided.split.test.fingerprint,
-            "data": _audit_json(self.divided.prepared.audit),
+            "data": audit_json(self.divided.prepared.audit),
             "split": {"method": self.divided.split.method, **{name: asdict(part) for name, part in parts.items()}},
-            "models": [_model_json(one) for one in self.judged],
+            "models": [model_json(one) for one in self.judged],
             "warnings": [asdict(warning) for warning in self.warnings],
             "truth": None if self.truth is None else self.truth.to_json(),
         }
@@ -236,72 +236,9 @@ def _by_user(evaluation: Evaluation, metric: str, num_users: int) -> DoubleArray
     return value_U
 
 
-def metrics_json(evaluation: Evaluation) -> dict[str, MetricJson]:
-    """Metric → mean and interval, as every JSON output tells it; None for bounds that a figure of all lists has not.
-
-    A figure that is not one of full ranking says so itself, as in `"candidates": "sampled"`.
-    """
-    label = {} if evaluation.candidates == "all" else {"candidates": evaluation.candidates}
-    told: dict[str, MetricJson] = {name: asdict(one) | label for name, one in evaluation.estimates.items()}
-    return told | {name: {"mean": one, "low": None, "high": None} | label for name, one in evaluation.catalogue.items()}
-
-
-def slices_json(evaluation: Evaluation) -> dict[str, Any]:
-    """Group → who belongs to it, how many, and the mean of each metric."""
-    return {
-        name: {
-            "of": one.of,
-            "definition": one.definition,
-            "users": len(one.user_B),
-            "relevant": one.num_relevant,
-            "means": {metric: one.mean(metric) for metric in one.values},
-        }
-        for name, one in evaluation.slices.items()
-    }
-
-
-def _audit_json(audit: Audit) -> dict[str, Any]:
-    """Where every row went."""
-    return {
-        "rows_read": audit.rows_read,
-        "rows_kept": audit.rows_kept,
-        "users": audit.num_users,
-        "items": audit.num_items,
-        "dropped": [{"reason": note.reason, "count": note.count} for note in audit.dropped],
-        "remarks": [{"reason": note.reason, "count": note.count} for note in audit.remarks],
-    }
-
-
 def _model_result(judged: Judged) -> ModelResult:
     earlier = tuple(window.test for window in judged.earlier)
     return ModelResult(judged.label, judged.fit_seconds, judged.valid, judged.test, judged.learning_curve, earlier)
-
-
-def _model_json(judged: Judged) -> dict[str, Any]:
-    return {
-        "model": judged.label,
-        "type": judged.spec.type,
-        "fit_seconds": round(judged.fit_seconds, 3),
-        "users": len(judged.test.user_B),
-        "cold_users": int(judged.test.is_cold_B.sum()),
-        "candidates": judged.test.candidates,
-        "metrics": metrics_json(judged.test),
-        "omitted": judged.test.omitted,
-        "slices": slices_json(judged.test),
-        "valid": None if judged.valid is None else metrics_json(judged.valid),
-        "truth": None if judged.truth is None else metrics_json(judged.truth),
-        "rolling": _rolling_json(judged) if judged.earlier else None,
-    }
-
-
-def _rolling_json(judged: Judged) -> dict[str, Any]:
-    """Each window, oldest first, the last being the one that `metrics` is of; and their average."""
-    told = [
-        {"users": len(one.test.user_B), "cold_users": int(one.test.is_cold_B.sum()), "metrics": metrics_json(one.test)}
-        for one in judged.windows
-    ]
-    averages = average([one.test for one in judged.windows])
-    return {"windows": told, "average": {name: asdict(estimate) for name, estimate in averages.items()}}
 
 
 def _write(

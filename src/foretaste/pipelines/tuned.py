@@ -15,7 +15,7 @@ from foretaste.evaluation.significance import compare
 from foretaste.models.search_space import Value, with_values
 from foretaste.pipelines.experiment import Divided, Judged, judge
 from foretaste.pipelines.narration import Narrator
-from foretaste.pipelines.run import metrics_json
+from foretaste.pipelines.run_json import metrics_json
 from foretaste.pipelines.study import WORKERS, Told
 
 BEST_FILE = "best.yaml"

@@ -139,6 +139,26 @@ def test_a_bundle_whose_model_cannot_be_restored_is_never_promoted(store, conten
     assert store.production_id() == live.id
 
 
+def test_figures_that_come_later_are_sealed_in_and_nothing_else_changes(store, contents):
+    store.publish(contents)
+    bundle = store.publish(contents, promote=False)
+    files = {path: path.read_bytes() for path in bundle.folder.iterdir()}
+    store.add_metrics(bundle.id, {"ndcg@10": {"mean": 0.25, "low": 0.2, "high": 0.3}})
+    assert store.check(bundle.id) == bundle.id
+    manifest = store.open(bundle.id).manifest
+    assert manifest.metrics == {"ndcg@10": {"mean": 0.25, "low": 0.2, "high": 0.3}}
+    changed = {path.name for path in bundle.folder.iterdir() if files.get(path) != path.read_bytes()}
+    assert changed == {MANIFEST_FILE}
+    assert not list(store.root.rglob(".unfinished-*"))
+
+
+def test_what_is_live_takes_no_figures(store, contents):
+    live = store.publish(contents)
+    with pytest.raises(ArtifactError, match="what is live never changes"):
+        store.add_metrics(live.id, {"ndcg@10": {"mean": 1.0}})
+    assert store.open().manifest == live.manifest
+
+
 def test_a_damaged_manifest_is_listed_with_its_problem_and_never_pruned(store, contents):
     damaged, *others = (store.publish(contents).id for _ in range(4))
     (store.root / damaged / MANIFEST_FILE).write_text("{")

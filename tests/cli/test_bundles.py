@@ -51,6 +51,20 @@ def test_show(bundles, store):
     assert "item_features.parquet" in found["files"]
 
 
+def test_list_and_show_tell_how_good_a_bundle_is(bundles, store):
+    older = store.list()[0].bundle_id
+    assert older in [line.split()[0] for line in bundles("list").stdout.splitlines() if "not judged" in line]
+    figures = {"mean": 0.12514, "low": 0.1, "high": 0.15}
+    store.add_metrics(older, {"recall@10": {"mean": 0.2}, "ndcg@10": {**figures, "candidates": "sampled"}})
+    (line,) = (line for line in bundles("list").stdout.splitlines() if older in line)
+    assert "ndcg@10 0.1251" in line
+    shown = bundles("show", older).stdout
+    assert "metrics.ndcg@10" in shown
+    assert "0.1251 [0.1000 0.1500], sampled candidates" in shown
+    found = {each["bundle_id"]: each["metrics"] for each in json.loads(bundles("list", "--json").stdout)}
+    assert found[older]["ndcg@10"] == {**figures, "candidates": "sampled"}
+
+
 def test_verify(bundles, store, damaged):
     live = store.production_id()
     assert bundles("verify", live).exit_code == 0

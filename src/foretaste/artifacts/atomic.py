@@ -57,8 +57,13 @@ def write_text(path: Path, text: str) -> None:
     """Write a file as UTF-8; a reader finds what stood there before, or all of the new text."""
     hidden = _hidden_name(path.parent)
     hidden.write_text(text, encoding="utf-8")
-    force_to_disk(hidden)
-    hidden.replace(path)
+    replace_file(hidden, path)
+
+
+def replace_file(new: Path, path: Path) -> None:
+    """Force a file to disk and give it the name of another; a reader finds the old file or the new one."""
+    force_to_disk(new)
+    new.replace(path)
     force_to_disk(path.parent)
 
 

@@ -19,6 +19,7 @@ MANIFEST_FILE = "model_metadata.json"
 SCHEMA_VERSION = 1
 _LATER = ("item_index", "warm_started_from", "warm_starts")
 """Fields that came to the layout after it."""
+_HEADLINE = "ndcg@10"
 _LIBRARIES = ("foretaste", "numba", "numpy", "polars", "safetensors", "scipy")
 
 
@@ -62,7 +63,8 @@ class Manifest(Settings):
     training_window: TrainingWindow | None
     """None for data without timestamps."""
     metrics: dict[str, MetricJson]
-    """Metric → its figures."""
+    """Metric → its figures: on the test of the run that made the bundle, or on the holdout that the guard judged it by.
+    Empty for one that nobody judged."""
     run_id: str
     """The run that made the bundle; empty for one made outside a run."""
     experiment: dict[str, Any]
@@ -79,6 +81,12 @@ class Manifest(Settings):
     """The bundle that the training began from; None for a cold start. Not written where it is None."""
     warm_starts: int = 0
     """Warm starts in a row since the last cold one, this one included. Not written where it is 0."""
+
+    @property
+    def headline(self) -> tuple[str, MetricJson] | None:
+        """The metric that stands for the others, ndcg@10 or the first there is; None for a bundle that nobody judged."""
+        name = next((name for name in (_HEADLINE, *self.metrics) if name in self.metrics), None)
+        return None if name is None else (name, self.metrics[name])
 
     def computed_digest(self) -> str:
         """What `digest` must be."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from foretaste.artifacts import atomic
 from foretaste.artifacts.bundle import Bundle, BundleContents, Clock, utc_now, write_bundle
-from foretaste.artifacts.manifest import Manifest
+from foretaste.artifacts.manifest import MANIFEST_FILE, Manifest, MetricJson
 from foretaste.artifacts.verdicts import VerdictRecord, append_verdict, read_verdicts
 from foretaste.errors import ArtifactError
 
@@ -71,6 +71,22 @@ class BundleStore:
         if promote:
             self.promote(bundle.id, reason)
         return bundle
+
+    def add_metrics(self, bundle_id: str, metrics: Mapping[str, MetricJson]) -> None:
+        """Write into a bundle's manifest how good it was found to be, which nobody knows before it is written.
+
+        The manifest is sealed anew and takes the place of the old one at once; no other file changes.
+
+        Raises:
+            ArtifactError: there is no such bundle, its manifest is damaged, or it is live and must not change any more.
+        """
+        folder = self.folder(bundle_id)
+        with atomic.unfinished_folder(self.root) as draft:
+            Manifest.read(folder).model_copy(update={"metrics": dict(metrics)}).sealed().write(draft)
+            with atomic.locked(self.root):
+                if self.production_id() == folder.name:
+                    raise ArtifactError(f"{folder}: live, and what is live never changes; judge a bundle before.")
+                atomic.replace_file(draft / MANIFEST_FILE, folder / MANIFEST_FILE)
 
     def list(self) -> list[Listing]:
         """Every bundle, oldest first; those whose manifest is damaged come first of all."""

@@ -50,16 +50,27 @@ def list_bundles(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
         return
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("bundle", no_wrap=True, min_width=max(len(each.bundle_id) for each in listings))
-    for heading in ("model", "data", "users", "items", "created", ""):
+    for heading in ("model", "data", "users", "items", "created", "accuracy", ""):
         table.add_column(heading)
     for each in listings:
         note = "production" if each.is_production else ""
         if each.manifest is None:
-            table.add_row(each.bundle_id, "[red]damaged[/red]", "", "", "", "", note)
+            table.add_row(each.bundle_id, "[red]damaged[/red]", "", "", "", "", "", note)
             continue
         counts = (f"{each.manifest.num_users:,}", f"{each.manifest.num_items:,}")
         created = each.manifest.created_at[:16].replace("T", " ")
-        table.add_row(each.bundle_id, each.manifest.model, each.manifest.source.name, *counts, created, note)
+        metric, figures = each.manifest.headline or ("not judged", {})
+        mean = f" {figures['mean']:.4f}" if figures else ""
+        row = (
+            each.bundle_id,
+            each.manifest.model,
+            each.manifest.source.name,
+            *counts,
+            created,
+            f"{metric}{mean}",
+            note,
+        )
+        table.add_row(*row)
     out.print(table)
 
 
@@ -198,7 +209,7 @@ def _described(fields: dict[str, Any], path: str = "") -> list[tuple[str, str]]:
     rows = []
     for name, value in fields.items():
         if isinstance(value, dict) and "mean" in value:
-            rows.append((f"{path}{name}", _estimate(**value)))
+            rows.append((f"{path}{name}", _estimate(value)))
         elif isinstance(value, dict):
             rows += _described(value, f"{path}{name}.")
         else:
@@ -206,5 +217,8 @@ def _described(fields: dict[str, Any], path: str = "") -> list[tuple[str, str]]:
     return rows
 
 
-def _estimate(mean: float, low: float | None = None, high: float | None = None) -> str:
-    return f"{mean:.4f}" if low is None or high is None else f"{mean:.4f} [{low:.4f} {high:.4f}]"
+def _estimate(told: dict[str, Any]) -> str:
+    """Mean and interval, and against what was ranked where not all items were."""
+    low, high, candidates = (told.get(name) for name in ("low", "high", "candidates"))
+    interval = "" if low is None or high is None else f" [{low:.4f} {high:.4f}]"
+    return f"{told['mean']:.4f}{interval}" + (f", {candidates} candidates" if candidates else "")

@@ -412,7 +412,7 @@ class AboutAnswer(_Answer):
     training_window: dict[str, str] | None
     """First and last event, ISO 8601, UTC; null for data without times."""
     metrics: dict[str, dict[str, float | None]]
-    """On test: metric → mean and the ends of its 95 % interval."""
+    """On what it has not seen: metric → mean and the ends of its 95 % interval."""
     run_id: str
     """The run that made the bundle; its report tells the rest."""
     filters: dict[str, dict[str, Any]]

@@ -50,6 +50,9 @@ def test_a_good_training_is_promoted_and_told(world, tmp_path):
         ("guard", "promote", good.id, champion.id)
     ]
     assert told[0].evidence["challenger"]["mean"] > told[0].evidence["popularity"]["mean"]
+    metrics = store.open(good.id).manifest.metrics
+    assert metrics["ndcg@10"] == told[0].evidence["challenger"]
+    assert 0 < metrics["coverage@10"]["mean"] <= 1
     assert told[0].reasons == verdict.reasons
 
 
@@ -60,7 +63,9 @@ def test_a_challenger_is_registered_with_its_figures_and_its_verdict(world, tmp_
     verdict = guard(champion, good, world.history, world.holdout, CONFIG)
     act(store, verdict, Silence(), to)
     ((run, experiment),) = tracker.runs.values()
-    assert (experiment, run.bundle.bundle_id, run.bundle.digest) == ("films", good.id, good.manifest.digest)
+    digest = store.open(good.id).manifest.digest
+    assert (experiment, run.bundle.bundle_id, run.bundle.digest) == ("films", good.id, digest)
+    assert digest != good.manifest.digest, "the guard's figures are part of what is registered"
     assert run.metrics["guard/challenger/ndcg_at_10"] == verdict.figures["challenger"]["mean"]
     assert run.metrics["guard/champion/ndcg_at_10_low"] == verdict.figures["champion"]["low"]
     assert tracker.aliases == {"small": {"candidate": "1", "production": "1"}}
@@ -109,6 +114,7 @@ def test_what_was_refused_stays_off(world, planted, tmp_path):
     assert store.production_id() == champion.id
     assert store.verdicts()[-1].decision == "refuse"
     assert "values that are no numbers" in store.verdicts()[-1].reasons[0]
+    assert store.open(bad.id).manifest.metrics == {}, "what is sick is not asked for recommendations"
 
 
 DATA_REASONS = {

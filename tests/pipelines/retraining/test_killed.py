@@ -53,24 +53,27 @@ BEFORE_THE_MOVE = [
     ("train", f"{ATOMIC}:finish"),
     ("train", "pathlib:Path.rename"),  # which gives a bundle its name
     ("guard", f"{TURN}:guard"),
+    ("promote", "foretaste.artifacts.store:BundleStore.add_metrics"),
+    ("promote", f"{ATOMIC}:replace_file"),
     ("promote", "foretaste.artifacts.store:append_verdict"),
     ("promote", "foretaste.artifacts.store:BundleStore.check"),
 ]
 """Step as the record tells it, and a function of it."""
 AFTER_THE_MOVE = [
-    ("promote", "after", "pathlib:Path.replace"),  # which moves the link: the one step
-    ("promote", "after", f"{ATOMIC}:replace_link"),
-    ("promote", "after", "foretaste.artifacts.store:BundleStore.promote"),
-    ("promote", "after", "foretaste.pipelines.retraining.verdicts:promote"),
-    ("promote", "after", f"{TURN}:act"),
-    ("record", "before", f"{TURN}:append"),
+    ("promote", "after", "pathlib:Path.replace", 2),  # which moves the link: the one step
+    ("promote", "after", f"{ATOMIC}:replace_link", 1),
+    ("promote", "after", "foretaste.artifacts.store:BundleStore.promote", 1),
+    ("promote", "after", "foretaste.pipelines.retraining.verdicts:promote", 1),
+    ("promote", "after", f"{TURN}:act", 1),
+    ("record", "before", f"{TURN}:append", 1),
 ]
 POINTS = [
-    *((step, when, function, False) for step, function in BEFORE_THE_MOVE for when in ("before", "after")),
-    ("promote", "before", f"{ATOMIC}:replace_link", False),
-    ("promote", "before", "pathlib:Path.symlink_to", False),
-    ("promote", "after", "pathlib:Path.symlink_to", False),
-    ("promote", "before", "pathlib:Path.replace", False),
+    *((step, when, function, 1, False) for step, function in BEFORE_THE_MOVE for when in ("before", "after")),
+    ("promote", "before", f"{ATOMIC}:replace_link", 1, False),
+    ("promote", "before", "pathlib:Path.symlink_to", 1, False),
+    ("promote", "after", "pathlib:Path.symlink_to", 1, False),
+    ("promote", "before", "pathlib:Path.replace", 1, False),  # which gives the manifest its figures
+    ("promote", "before", "pathlib:Path.replace", 2, False),
     *((*point, True) for point in AFTER_THE_MOVE),
 ]
 
@@ -101,10 +104,12 @@ def check_what_serves(loop, expected):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("step", "when", "function", "is_live"), POINTS, ids=lambda value: str(value).split(":")[-1])
-def test_killed_at_any_step_the_loop_is_whole(loop, step, when, function, is_live):
+@pytest.mark.parametrize(
+    ("step", "when", "function", "count", "is_live"), POINTS, ids=lambda value: str(value).split(":")[-1]
+)
+def test_killed_at_any_step_the_loop_is_whole(loop, step, when, function, count, is_live):
     before = loop.store.production_id()
-    killed(loop, function, when)
+    killed(loop, function, when, count)
     ids = {each.bundle_id for each in loop.store.list()}
     (new,) = (ids - {before}) or {None}
     check_what_serves(loop, new if is_live else before)

@@ -93,6 +93,9 @@ def test_what_the_guard_does_not_let_pass_is_published_and_not_served(loop, over
     assert record.outcome == outcome
     assert record.reasons
     assert loop.store.production_id() == before
+    told = loop.store.open(record.challenger).manifest.metrics
+    assert told.get("ndcg@10") == record.verdict.get("challenger")
+    assert bool(told) == (outcome == "kept"), "one that is too large is not ranked with"
     assert {each.bundle_id for each in loop.store.list()} == {before, record.challenger}
 
 

@@ -6,13 +6,14 @@ retraining also brings in new users and items, so it need not win every time), f
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import time
 from typing import Any, Literal
 
 import numpy as np
 
 from foretaste.artifacts.bundle import Bundle
+from foretaste.artifacts.manifest import MetricJson
 from foretaste.artifacts.store import BundleStore
 from foretaste.data.interactions import Interactions
 from foretaste.data.log_database import LogDatabase
@@ -35,6 +36,7 @@ from foretaste.pipelines.retraining.guard_settings import GuardConfig
 from foretaste.pipelines.retraining.replayed import check_replay
 from foretaste.pipelines.retraining.rollbacks import check_rollbacks
 from foretaste.pipelines.retraining.soundness import check_soundness
+from foretaste.pipelines.run_json import metrics_json
 from foretaste.serving.slate_settings import SlateConfig
 
 __all__ = ["GuardConfig", "Verdict", "guard"]
@@ -59,6 +61,8 @@ class Verdict:
     """Everything that was looked at, in order."""
     figures: Mapping[str, Any] = field(default_factory=dict)
     """Accuracy on the holdout, and what it was measured on; plain JSON types."""
+    metrics: Mapping[str, MetricJson] = field(default_factory=dict)
+    """All that was measured of the challenger on the holdout; empty where it was not judged by it."""
 
     @property
     def evidence(self) -> dict[str, Any]:
@@ -117,6 +121,7 @@ def guard(
     num_users = len(np.unique(judged.user_N))
     findings += _enough(num_users, judged, holdout, config, champion)
     figures: dict[str, Any] = {"holdout": {"events": len(holdout), "judged": len(judged), "users": num_users}}
+    metrics: Mapping[str, MetricJson] = {}
     if num_users >= 2 and _worst(findings) != "refuse":
         try:
             trial = judge(challenger, champion, history, judged, config)
@@ -128,17 +133,13 @@ def guard(
         findings += check_slices(trial, config)
         findings += check_lists(trial, config, config.lists)
         figures |= _figures(trial, config)
+        metrics = metrics_json(trial.challenger)
     if database is not None and config.replay is not None:
         findings.append(check_replay(challenger, database, config.replay, slate, now))
-    return _verdict(challenger, champion, findings, figures)
+    return replace(_verdict(challenger, champion, findings), figures=figures, metrics=metrics)
 
 
-def _verdict(
-    challenger: Bundle,
-    champion: Bundle | None,
-    findings: Sequence[Finding],
-    figures: Mapping[str, Any] | None = None,
-) -> Verdict:
+def _verdict(challenger: Bundle, champion: Bundle | None, findings: Sequence[Finding]) -> Verdict:
     """What fails decides, a refusal before all else; without a failure, what was measured against the champion."""
     decision = _worst(findings)
     if decision == "promote":
@@ -148,9 +149,7 @@ def _verdict(
         told = [each.sentence for each in sorted(failed, key=lambda each: each.leads_to != "refuse")]
     if champion is None and decision == "promote":
         told.insert(0, "nothing was live.")
-    return Verdict(
-        decision, challenger.id, champion.id if champion else None, tuple(told), tuple(findings), figures or {}
-    )
+    return Verdict(decision, challenger.id, champion.id if champion else None, tuple(told), tuple(findings))
 
 
 def _worst(findings: Sequence[Finding]) -> Decision:

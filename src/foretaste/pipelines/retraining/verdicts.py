@@ -9,7 +9,7 @@ from foretaste.pipelines.tracking import Destination
 
 
 def act(store: BundleStore, verdict: Verdict, narrator: Narrator, to: Destination | None = None) -> None:
-    """Write a verdict to the store's history and to the registry, and promote where it says so.
+    """Write a verdict to the challenger's manifest, the store's history and the registry, and promote where it says so.
 
     The line is written first: should the process die before the promotion, the history tells of a challenger that was
     never live, and the next run judges anew.
@@ -23,6 +23,8 @@ def act(store: BundleStore, verdict: Verdict, narrator: Narrator, to: Destinatio
     Raises:
         ArtifactError: the challenger is to be promoted, and is gone or damaged; the live one stays.
     """
+    if verdict.metrics:
+        store.add_metrics(verdict.challenger, verdict.metrics)
     record = store.record(
         "guard",
         verdict.decision,

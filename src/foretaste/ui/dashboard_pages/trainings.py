@@ -131,14 +131,13 @@ def _training(one: Listing) -> dict[str, str]:
     if one.manifest is None:
         return {"Model": one.bundle_id, "Trained (UTC)": "–", "State": "damaged: its manifest cannot be read"}
     manifest = one.manifest
-    metric = next((name for name in ("ndcg@10", *manifest.metrics) if name in manifest.metrics), None)
-    figures = manifest.metrics[metric] if metric else {}
+    metric, figures = manifest.headline or ("", {})
     window = manifest.training_window
     return {
         "Model": one.bundle_id,
         "Trained (UTC)": manifest.created_at[:16].replace("T", " "),
         "State": "live" if one.is_production else "",
-        "On test": f"{metric} {figures['mean']:.4f}" if metric and isinstance(figures["mean"], float) else "not judged",
+        "Accuracy": f"{metric} {figures['mean']:.4f}" if isinstance(figures.get("mean"), float) else "not judged",
         "Users": f"{manifest.num_users:,}",
         "Items": f"{manifest.num_items:,}",
         "Events": f"{manifest.num_interactions:,}",

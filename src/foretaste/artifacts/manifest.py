@@ -84,7 +84,7 @@ class Manifest(Settings):
 
     @property
     def headline(self) -> tuple[str, MetricJson] | None:
-        """The metric that stands for the others, ndcg@10 or the first there is; None for a bundle that nobody judged."""
+        """The metric that stands for all, ndcg@10 or the first there is; None for a bundle that nobody judged."""
         name = next((name for name in (_HEADLINE, *self.metrics) if name in self.metrics), None)
         return None if name is None else (name, self.metrics[name])
 

@@ -39,6 +39,8 @@ class Replay:
     """Requests that were asked again."""
     num_slots: int
     """Slots of each that count, from the first on."""
+    policies: Sequence[str]
+    """By which they were answered, in the order of the alphabet."""
     served: Estimate
     """Reward of an item shown, under what served: its precision."""
     hit_rate: float
@@ -89,7 +91,8 @@ def replay(
         except EstimationError as error:
             refused[estimator] = str(error)
     hits = np.bincount(rows.cluster_N, weights=rows.reward_N) > 0
-    return Replay(len(requests), num_slots, on_policy_value(rows), float(hits.mean()), estimates, refused)
+    policies = sorted({request["policy"] for request in requests if request["policy"]})
+    return Replay(len(requests), num_slots, policies, on_policy_value(rows), float(hits.mean()), estimates, refused)
 
 
 def replay_bundle(
@@ -118,7 +121,7 @@ def _requests(database: LogDatabase, window: Window) -> list[sa.RowMapping]:
     with database.reading() as connection:
         total = int(connection.execute(sa.select(sa.func.count()).where(inside)).scalar_one())
         every = max(1, -(-total // _MOST_REQUESTS))
-        columns = (row.request_id, row.user_id, row.asked, row.recommendations, row.propensities)
+        columns = (row.request_id, row.user_id, row.asked, row.recommendations, row.propensities, row.policy)
         query = sa.select(*columns).where(inside, row.seq % every == 0).order_by(row.seq)
         return list(connection.execute(query).mappings())
 

@@ -73,6 +73,7 @@ def database(bundles, tmp_path_factory):
                 recommendations=[item_id],
                 scores=answer.items.scores,
                 propensities=answer.items.propensities,
+                policy=answer.policy,
             )
         )
         liking = world.preference(np.array([user]), WORLD.end_seconds - 1)[0, int(item_id[1:]) - 1]
@@ -91,7 +92,19 @@ def test_what_the_log_speaks_for_passes_and_what_it_speaks_against_is_refused(bu
     assert not bad.passed
     assert bad.leads_to == "refuse"
     assert bad.figure < bad.limit < good.figure
-    assert "on the log of 3,000 answers an item shown would have earned" in bad.sentence
+    assert "on the log of 3,000 answers an item shown, had it been served by score alone, as no service" in bad.sentence
+
+
+def test_a_challenger_is_replayed_by_the_policy_of_the_service(bundles, database):
+    """Four of five answers are drawn at random: whoever serves so earns little more than what was served so."""
+    as_served = SlateConfig(policy=EpsilonGreedyPolicy(epsilon=0.8, candidates=40))
+    alone, same = (check_replay(bundles["good"], database, LIMITS, slate, time.time()) for slate in (None, as_served))
+    label = as_served.policy.label
+    assert f"had it been served by {label}, as the service does it, would" in same.sentence
+    assert f"where what served, by {label}, earned" in same.sentence
+    served = float(same.sentence.rpartition("earned ")[2].partition("%")[0]) / 100
+    assert alone.figure > same.figure
+    assert same.figure - served < 0.4 * (alone.figure - served)
 
 
 def test_a_log_that_cannot_tell_is_told_with_its_reason_and_passes(bundles, database):

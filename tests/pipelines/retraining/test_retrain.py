@@ -12,6 +12,7 @@ from foretaste.pipelines.retraining.records import attempt, retrainings
 from foretaste.pipelines.retraining.retrain import retrain
 from foretaste.pipelines.retraining.settings import RetrainConfig
 from foretaste.pipelines.train import train
+from foretaste.serving.slate_settings import SlateConfig
 
 REFUSES_EVERYTHING = "guard.budgets.size_mib=0.000001"
 KEEPS_WHAT_IS_LIVE = "guard.min_users=100000"
@@ -97,6 +98,24 @@ def test_what_the_guard_does_not_let_pass_is_published_and_not_served(loop, over
     assert told.get("ndcg@10") == record.verdict.get("challenger")
     assert bool(told) == (outcome == "kept"), "one that is too large is not ranked with"
     assert {each.bundle_id for each in loop.store.list()} == {before, record.challenger}
+
+
+def test_the_guard_is_told_how_the_service_serves(loop, monkeypatch):
+    from foretaste.pipelines.retraining import retrain as module
+
+    real, slates = module.guard, []
+
+    def listening(*arguments, slate, **options):
+        slates.append(slate)
+        return real(*arguments, slate=slate, **options)
+
+    monkeypatch.setattr(module, "guard", listening)
+    service = loop.folder / "serving.yaml"
+    service.write_text(yaml.safe_dump({"slate": {"policy": {"kind": "epsilon_greedy", "epsilon": 0.3}}}))
+    retrain(loop.config(f"serving={service}", KEEPS_WHAT_IS_LIVE), loop.artifacts)
+    retrain(loop.config("min_new_events=0", KEEPS_WHAT_IS_LIVE), loop.artifacts)
+    assert slates[0].policy.label.startswith("epsilon_greedy")
+    assert slates[1] is None
 
 
 @pytest.mark.parametrize(
@@ -193,6 +212,7 @@ def test_the_first_model_needs_a_name_and_no_minimum(loop, tmp_path):
         ("experiment=3", "expected the path of an experiment"),
         ("experiment=none.yaml", "none.yaml: no such file"),
         ("guard.metric=fun", "expected one of"),
+        ("serving=none.yaml", "none.yaml: no such file"),
         ("schedule.every=3", "unknown key 'schedule.every' – did you mean 'schedule.every_hours'"),
     ],
 )
@@ -245,5 +265,6 @@ def test_the_shipped_config_has_the_defaults(request, monkeypatch):
     shipped = load_config(request.config.rootpath / "configs/retrain.yaml", RetrainConfig)
     defaults = RetrainConfig(experiment=shipped.experiment)
     assert shipped.log == defaults.log
-    for name in set(RetrainConfig.model_fields) - {"experiment", "feedback"}:
+    assert shipped.serving.slate == SlateConfig()
+    for name in set(RetrainConfig.model_fields) - {"experiment", "feedback", "serving"}:
         assert getattr(shipped, name) == getattr(defaults, name), name

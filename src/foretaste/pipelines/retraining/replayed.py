@@ -24,7 +24,7 @@ def check_replay(
         challenger: to be judged.
         database: of the log.
         limits: what it may lose.
-        slate: how it would serve; greedy without.
+        slate: how it would serve; by score alone without, and the finding says so.
         now: UTC seconds.
     """
     window = Window.latest(limits.window, now)
@@ -37,9 +37,14 @@ def check_replay(
         return Finding("replay", "reward", True, f"the log says nothing of it: {found.refused[_ESTIMATOR]}")
     ours = estimates[_ESTIMATOR]
     floor = found.served.low * (1 - limits.max_loss)
+    how = (
+        "by score alone, as no service is named"
+        if slate is None
+        else f"by {slate.policy.label}, as the service does it"
+    )
     told = (
-        f"on the log of {found.num_requests:,} answers an item shown would have earned {ours.mean:.2%} "
-        f"[{ours.low:.2%} {ours.high:.2%}], where what served earned {found.served.mean:.2%} "
-        f"[{found.served.low:.2%} {found.served.high:.2%}]."
+        f"on the log of {found.num_requests:,} answers an item shown, had it been served {how}, would have earned "
+        f"{ours.mean:.2%} [{ours.low:.2%} {ours.high:.2%}], where what served, by {', '.join(found.policies)}, "
+        f"earned {found.served.mean:.2%} [{found.served.low:.2%} {found.served.high:.2%}]."
     )
     return Finding("replay", "reward", ours.high >= floor, told, ours.mean, floor)

@@ -185,6 +185,7 @@ class _Turn:
                 config.guard,
                 database,
                 store=self._store,
+                slate=None if config.serving is None else config.serving.slate,
                 now=self._clock(),
             )
         finally:

@@ -10,6 +10,7 @@ from foretaste.config import ExperimentConfig, load_config
 from foretaste.data.feedback import FeedbackConfig
 from foretaste.monitoring.release import WatchConfig
 from foretaste.pipelines.retraining.guard_settings import GuardConfig
+from foretaste.serving.settings import ServingConfig
 from foretaste.settings import Settings
 
 
@@ -55,6 +56,9 @@ class RetrainConfig(Settings):
     """Label of the model in the experiment. Default: the one of the live bundle's type, or the only one there is."""
     feedback: FeedbackConfig | None = None
     """Log of the service. Default: that of the experiment, or else that of a service with default settings."""
+    serving: ServingConfig | None = None
+    """The YAML of the service, or its sections, whose slate the guard's replay serves a challenger by. Default: none,
+    and the replay serves it by score alone."""
     holdout: float = Field(default=0.2, gt=0, lt=1)
     """Share of the fresh events, which are those after the live model's training, the newest: nobody learns from them,
     and both models are judged by them."""
@@ -83,6 +87,11 @@ class RetrainConfig(Settings):
                 "expected the path of an experiment, as in 'experiment: configs/demo.yaml', or its sections"
             )
         return experiment
+
+    @field_validator("serving", mode="before")
+    @classmethod
+    def _of_the_service(cls, serving: Any) -> Any:
+        return load_config(Path(serving), ServingConfig) if isinstance(serving, str | Path) else serving
 
     @model_validator(mode="after")
     def _fits_the_experiment(self) -> Self:

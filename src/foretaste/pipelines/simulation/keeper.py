@@ -19,6 +19,7 @@ from foretaste.pipelines.simulation.settings import DAYS_PER_WEEK, Fault, Simula
 from foretaste.pipelines.simulation.shop import export, shuffled, truncated
 from foretaste.pipelines.simulation.unjudged import unjudged
 from foretaste.pipelines.simulation.weeks import SimulatedClock
+from foretaste.serving.settings import ServingConfig
 
 _SHOP = "shop"
 
@@ -72,6 +73,7 @@ class Keeper:
             RetrainConfig(
                 experiment=experiment,
                 feedback=FeedbackConfig(log=self._kept.log_url),
+                serving=ServingConfig(slate=self._config.slate),
                 holdout=self._config.holdout,
                 guard=self._config.guard,
             ),

@@ -16,7 +16,12 @@ WEIGHT = "weight"
 
 PROMPTED = "prompted"
 """Whether an event of the same user and item answers a list that a service had shown: who clicks and later buys was
-prompted to both. Null where nobody knows, which counts as no."""
+prompted to both. Null where nobody knows, which counts as no.
+
+Of a log's event its `request_id` tells, not its `slot`. The slot says where a list showed this very item, and there is
+none while the request is still on its way to the database, nor for an item that was reached from the list and was not
+on it. What is counted as shown and clicked goes by the slot; what may judge a model goes by whether any list came
+before."""
 
 PARTS = ("train", "valid", "test")
 

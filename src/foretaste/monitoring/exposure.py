@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql
 from foretaste.data.log_database import LogDatabase
 from foretaste.data.log_tables import FEEDBACK, REQUESTS
 from foretaste.evaluation.beyond_accuracy import gini_index
+from foretaste.monitoring.sampling import evenly
 from foretaste.monitoring.windows import Window
 
 _MOST_ANSWERS = 50_000
@@ -50,10 +51,10 @@ class Exposure:
 def exposure(database: LogDatabase, window: Window, num_top: int = 10, catalogue_size: int | None = None) -> Exposure:
     """What a window showed, and what was clicked of it."""
     with database.reading() as connection:
-        rows, every = _evenly(connection, REQUESTS, window, _MOST_ANSWERS)
+        rows, every = evenly(connection, REQUESTS, window, _MOST_ANSWERS)
         answers = sa.select(REQUESTS.c.recommendations).where(rows, REQUESTS.c.num_items > 0).subquery()
         counted = connection.execute(_count_items(answers, connection.dialect.name)).all()
-        rows, _ = _evenly(connection, FEEDBACK, window, _MOST_EVENTS)
+        rows, _ = evenly(connection, FEEDBACK, window, _MOST_EVENTS)
         clicked = connection.execute(_clicks(rows)).all()
     num_answers = sum(int(first) for _, _, first in counted)
     counts = np.array([count for _, count, _ in counted], dtype=np.float64)
@@ -70,28 +71,6 @@ def exposure(database: LogDatabase, window: Window, num_top: int = 10, catalogue
         ),
         top_clicked=tuple(ItemShare(str(item), int(n), n / num_clicks) for item, n in clicked[:num_top]),
     )
-
-
-def _evenly(
-    connection: sa.Connection, table: sa.Table, window: Window, most: int
-) -> tuple[sa.ColumnElement[bool], int]:
-    """(which rows, every how many-th): all of a window, or at most so many, spread evenly over it.
-
-    They are named by `seq`, which grows as time does, so that no other row is looked at.
-    """
-    row = table.c
-    inside = (row.timestamp >= window.start_seconds) & (row.timestamp < window.end_seconds)
-    ends = [
-        connection.execute(sa.select(row.seq).where(inside).order_by(order, row.seq).limit(1)).scalar()
-        for order in (row.timestamp, row.timestamp.desc())
-    ]
-    if ends[0] is None or ends[1] is None or abs(ends[1] - ends[0]) < most:
-        return inside, 1
-    first, last = sorted(int(end) for end in ends if end is not None)
-    every = -(-(last - first + 1) // most)
-    place = sa.select(sa.literal(first).label("seq")).cte("place", recursive=True)
-    place = place.union_all(sa.select(place.c.seq + every).where(place.c.seq + every <= last))
-    return inside & row.seq.in_(sa.select(place.c.seq)), every
 
 
 def _count_items(answers: sa.Subquery, dialect: str) -> sa.Select[Any]:

@@ -25,6 +25,7 @@ from foretaste.data.schemas import GENRES, YEAR
 from foretaste.errors import EstimationError
 from foretaste.monitoring.drift import DriftConfig, FeatureDrift, compare_features
 from foretaste.monitoring.kpis import require_log
+from foretaste.monitoring.sampling import evenly
 from foretaste.monitoring.windows import SECONDS_PER_HOUR, Window
 from foretaste.serving.engine import Engine, RecommendRequest
 
@@ -229,25 +230,22 @@ def _requests(database: LogDatabase, window: Window) -> list[sa.RowMapping]:
     row = REQUESTS.c
     columns = (row.timestamp, row.user_id, row.user_known, row.model_version, row.recommendations, row.scores)
     is_wanted = (row.endpoint == "/recommend") & (row.num_items > 0)
-    return _evenly(database, window, REQUESTS, columns, is_wanted)
+    return _sampled(database, window, REQUESTS, columns, is_wanted)
 
 
 def _clicks(database: LogDatabase, window: Window) -> list[sa.RowMapping]:
     row = FEEDBACK.c
-    return _evenly(database, window, FEEDBACK, (row.timestamp, row.item_id), row.kind == "click")
+    return _sampled(database, window, FEEDBACK, (row.timestamp, row.item_id), row.kind == "click")
 
 
-def _evenly(
+def _sampled(
     database: LogDatabase,
     window: Window,
     table: sa.Table,
     columns: Sequence[sa.ColumnElement[Any]],
     is_wanted: sa.ColumnElement[bool],
 ) -> list[sa.RowMapping]:
-    row = table.c
-    inside = (row.timestamp >= window.start_seconds) & (row.timestamp < window.end_seconds)
     with database.reading() as connection:
-        total = int(connection.execute(sa.select(sa.func.count()).where(inside)).scalar_one())
-        every = max(1, -(-total // _MOST_ROWS))
-        query = sa.select(*columns).where(inside, is_wanted, row.seq % every == 0).order_by(row.seq)
+        rows, _ = evenly(connection, table, window, _MOST_ROWS)
+        query = sa.select(*columns).where(rows, is_wanted).order_by(table.c.seq)
         return list(connection.execute(query).mappings())

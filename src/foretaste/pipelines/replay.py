@@ -23,12 +23,14 @@ from foretaste.monitoring.off_policy import (
     estimate_value,
     on_policy_value,
 )
+from foretaste.monitoring.sampling import evenly
 from foretaste.monitoring.windows import Window
 from foretaste.serving.engine import Engine, RecommendRequest
 from foretaste.serving.slate_settings import SlateConfig
 
 _MOST_REQUESTS = 20_000
-"""Requests that are asked again: all of a window, or as many spread evenly over it."""
+"""Requests that are looked at: all of a window, or as many spread evenly over it. Of these, answers of /recommend are
+asked again."""
 
 
 @dataclass(frozen=True)
@@ -116,13 +118,11 @@ def replay_bundle(
 
 def _requests(database: LogDatabase, window: Window) -> list[sa.RowMapping]:
     row = REQUESTS.c
-    inside = (row.timestamp >= window.start_seconds) & (row.timestamp < window.end_seconds)
-    inside &= (row.endpoint == "/recommend") & (row.num_items > 0) & row.asked.is_not(None)
+    can_be_asked = (row.endpoint == "/recommend") & (row.num_items > 0) & row.asked.is_not(None)
     with database.reading() as connection:
-        total = int(connection.execute(sa.select(sa.func.count()).where(inside)).scalar_one())
-        every = max(1, -(-total // _MOST_REQUESTS))
+        rows, _ = evenly(connection, REQUESTS, window, _MOST_REQUESTS)
         columns = (row.request_id, row.user_id, row.asked, row.recommendations, row.propensities, row.policy)
-        query = sa.select(*columns).where(inside, row.seq % every == 0).order_by(row.seq)
+        query = sa.select(*columns).where(rows, can_be_asked).order_by(row.seq)
         return list(connection.execute(query).mappings())
 
 

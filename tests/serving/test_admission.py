@@ -36,6 +36,27 @@ def test_those_beyond_the_queue_are_refused_before_anything_is_computed():
     assert (gate.num_refused, gate.num_waiting, gate.is_full) == (6, 0, False)
 
 
+def test_those_announced_have_their_places_until_the_loop_has_been_round():
+    gate = Gate(queue=1, deadline_seconds=1, clock=Clock())
+
+    async def scene():
+        gate.announce()
+        found = [gate.is_full]
+        gate.announce()
+        found.append(gate.is_full)
+        first, second = (asyncio.create_task(computing(gate)) for _ in range(2))
+        await asyncio.sleep(0)
+        found.append(gate.is_full)
+        await asyncio.gather(first, second)
+        gate.announce()
+        gate.announce()
+        await asyncio.sleep(0)
+        return [*found, gate.is_full]
+
+    one_computes, and_one_waits, both_came, neither_came = asyncio.run(scene())
+    assert (one_computes, and_one_waits, both_came, neither_came) == (False, True, True, False)
+
+
 def test_who_waited_too_long_is_refused_and_the_next_gets_the_turn():
     clock = Clock()
     gate = Gate(queue=5, deadline_seconds=1, clock=clock)

@@ -74,7 +74,7 @@ def answer(connection):
     return int(status.split()[1]), headers, json.loads(body)
 
 
-def test_what_is_beyond_the_queue_gets_503_and_all_others_their_answer(server):
+def test_what_is_beyond_the_queue_gets_503_and_all_others_their_answer(server, tmp_path):
     _, port = server
     connections = [connected(port) for _ in range(60)]
     answered = []
@@ -95,6 +95,9 @@ def test_what_is_beyond_the_queue_gets_503_and_all_others_their_answer(server):
     figures = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
     assert f"foretaste_refused_queue_total {len(refused):.1f}" in figures
     assert f"foretaste_logged_requests_total {len(admitted):.1f}" in figures
+    lines = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines() if line.startswith("{")]
+    answered = [line["status"] for line in lines if line.get("path") == "/recommend"]
+    assert answered == [200] * len(admitted), "others are refused at the socket, and leave no line of their own"
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(server):

@@ -33,6 +33,7 @@ class Gate:
     def __init__(self, queue: int, deadline_seconds: float, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self._queue, self._deadline_seconds, self._clock = queue, deadline_seconds, clock
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._num_coming = 0
         self._is_taken = False
         self.num_refused = 0
         """Requests that found the queue full, since the start."""
@@ -41,13 +42,18 @@ class Gate:
 
     @property
     def is_full(self) -> bool:
-        """Whether a request that came now would be refused."""
-        return len(self._waiting) >= self._queue
+        """Whether a request that came now would be refused, those announced being before it."""
+        return len(self._waiting) + self._num_coming >= self._queue + (not self._is_taken)
 
     @property
     def num_waiting(self) -> int:
         """Requests that wait for their turn."""
         return len(self._waiting)
+
+    def announce(self) -> None:
+        """A request was read and will ask for its turn when the loop gets to it, within this round or not at all."""
+        self._num_coming += 1
+        asyncio.get_running_loop().call_soon(self._has_come)
 
     def turn(self, arrived: float) -> "Turn":
         """To be entered by `async with` around what computes.
@@ -64,7 +70,7 @@ class Gate:
             OverloadedError: the queue is full, or the deadline has passed.
         """
         if self._is_taken:
-            if self.is_full:
+            if len(self._waiting) >= self._queue:
                 self.num_refused += 1
                 raise OverloadedError(f"{len(self._waiting)} requests are waiting already; try again later.")
             mine = asyncio.get_running_loop().create_future()
@@ -88,6 +94,9 @@ class Gate:
         """Pass the turn on, after the loop has looked for what arrived meanwhile."""
         self._is_taken = True
         asyncio.get_running_loop().call_soon(self._pass_on)
+
+    def _has_come(self) -> None:
+        self._num_coming -= 1
 
     def _pass_on(self) -> None:
         while self._waiting:

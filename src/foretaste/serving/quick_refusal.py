@@ -38,10 +38,13 @@ def refusing_protocol(gate: Gate, count: Callable[[str], None]) -> type[HttpTool
         def on_headers_complete(self) -> None:
             """Answer at once, or go the usual way."""
             is_free = self.cycle is None or self.cycle.response_complete
-            if gate.is_full and is_free and self.url.startswith(_GATED):
+            if not (is_free and self.url.startswith(_GATED)):
+                super().on_headers_complete()
+            elif gate.is_full:
                 self._refuse()
             else:
                 super().on_headers_complete()
+                gate.announce()
 
         def _refuse(self) -> None:
             request_id = new_request_id().encode()

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import pytest
 
 from foretaste.artifacts import atomic
@@ -62,6 +65,20 @@ def test_a_promotion_is_noticed_and_answers(store, live):
     store.rollback()
     assert models.refresh() == "swapped"
     assert models.current.default.engine.model_version == als
+
+
+def test_a_model_that_was_replaced_goes_though_no_garbage_is_collected(store, live):
+    models = live()
+    popularity, _ = ids(store)
+    before = weakref.ref(models.current.default.engine)
+    gc.collect()
+    gc.disable()
+    try:
+        store.promote(popularity)
+        models.refresh()
+        assert before() is None, "a server freezes what it has loaded, so that nothing in it is collected"
+    finally:
+        gc.enable()
 
 
 def test_every_flipped_bit_is_refused_and_told(store, live, clock):

@@ -1,5 +1,8 @@
 """What the thread does when the database is away, when rows are old, and by itself."""
 
+import os
+import sys
+import threading
 import time
 
 import pytest
@@ -144,3 +147,16 @@ def test_batches_of_any_size_arrive_whole_and_in_order(open_logs, rows_of, a_req
     found = rows_of(REQUESTS)
     assert [row["request_id"] for row in found] == [row.request_id for row in appended]
     assert [row["recommendations"] for row in found] == [f'["m{number}"]' for number in range(count)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness of their own")
+@only_sqlite
+def test_the_thread_lets_those_that_answer_go_first(open_logs):
+    open_logs()
+    (mover,) = (thread for thread in threading.enumerate() if thread.name == "foretaste-log-mover")
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    deadline = time.monotonic() + 10
+    while os.getpriority(os.PRIO_PROCESS, mover.native_id) == ours and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert os.getpriority(os.PRIO_PROCESS, mover.native_id) == min(ours + 10, 19)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == ours

@@ -12,8 +12,8 @@ from foretaste.serving.exchange import Exchange, exchange_of
 Problems = dict[int | str, dict[str, Any]]
 
 
-def current_exchange(request: Request) -> Exchange:
-    """The exchange of a request that FastAPI answers."""
+async def current_exchange(request: Request) -> Exchange:
+    """The exchange of a request that FastAPI answers; a coroutine, as FastAPI calls anything else in a thread."""
     return exchange_of(request.scope)
 
 

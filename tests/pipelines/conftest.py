@@ -75,7 +75,7 @@ class FakeTracker:
 
     def set_version_tags(self, model, version, tags):
         self._fail()
-        self.tags[model, version] = dict(tags)
+        self.tags.setdefault((model, version), {}).update(tags)
 
     def _fail(self):
         if self.problem:

@@ -74,8 +74,11 @@ def test_a_verdict_that_no_registry_takes_is_told(two, tracker, tmp_path, small_
     store, listener = BundleStore(tmp_path / "bundles"), Listener()
     tracker.problem = "no answer"
     tell_verdict(store, decided(store, two[1].bundle_id), listener)
-    assert listener.said == ["the registry does not know what was decided: no answer"]
+    assert listener.said == [
+        "the registry does not know what was decided: no answer",
+        "tell it later with `foretaste track`",
+    ]
     unregistered = run(small_config(name="three"), tmp_path, [])
     tell_verdict(store, decided(store, unregistered.bundle_id), listener)
     tell_verdict(store, decided(store, "gone"), listener)
-    assert len(listener.said) == 1
+    assert len(listener.said) == 2

@@ -18,7 +18,8 @@ def track(
         list[str] | None,
         typer.Argument(
             metavar="[RUN ...]",
-            help="Ids of runs, unique beginnings, folders, or latest; all that could not be sent, if left out.",
+            help="Ids of runs, unique beginnings, folders, or latest. Left out: all that could not be sent, and every "
+            "challenger of a retraining likewise.",
             show_default=False,
         ),
     ] = None,
@@ -26,29 +27,37 @@ def track(
     artifacts: ArtifactsOption = DEFAULT_ARTIFACTS,
     as_json: JsonOption = False,
 ) -> None:
-    """Send runs to MLflow, and let its registry know which bundles are live."""
+    """Send runs to MLflow, and let its registry know which bundles are live and what was decided on them."""
     from foretaste.artifacts.store import BundleStore
-    from foretaste.errors import TrackingError
-    from foretaste.pipelines.promotion import tell_registries
+    from foretaste.errors import ArtifactError, TrackingError
+    from foretaste.pipelines.promotion import tell_registries, tell_verdicts
+    from foretaste.pipelines.retraining.registered import register_again, unregistered
     from foretaste.pipelines.run_record import find_runs
-    from foretaste.pipelines.tracking import check_installed, send, unsent, where_to
+    from foretaste.pipelines.tracking import BUNDLES_WITHOUT_RUN, RUNS, check_installed, send, unsent, where_to
 
     check_installed()
-    out = console(as_json)
-    folders = [run.folder for run in find_runs(runs, artifacts / "runs")] if runs else unsent(artifacts / "runs")
+    out, store = console(as_json), BundleStore(artifacts / "bundles")
+    if runs:
+        folders = [run.folder for run in find_runs(runs, artifacts / RUNS)]
+    else:
+        folders = [*unsent(artifacts / RUNS), *unregistered(store)]
     sent, problems = [], []
     for folder in folders:
+        is_run = folder.parent.name != BUNDLES_WITHOUT_RUN
         try:
-            registration = send(folder, where_to(folder, artifacts, tracking_uri), artifacts)
-        except TrackingError as error:
+            to = where_to(folder, artifacts, tracking_uri)
+            registration = send(folder, to, artifacts) if is_run else register_again(store, folder, to)
+        except (TrackingError, ArtifactError) as error:
             problems.append(f"{folder.name}: {error}")
             continue
-        sent.append({"run_id": folder.name, "model": registration.model, "version": registration.version})
+        name = {"run_id": folder.name} if is_run else {"bundle_id": folder.name}
+        sent.append({**name, "model": registration.model, "version": registration.version})
         out.print(f"{folder.name} → {registration.model} version {registration.version}", soft_wrap=True, markup=False)
-    tell_registries(BundleStore(artifacts / "bundles"), ConsoleNarrator(out))
+    tell_registries(store, ConsoleNarrator(out))
+    tell_verdicts(store, ConsoleNarrator(out))
     if as_json:
         print_json({"sent": sent, "problems": problems})
     elif not folders:
-        out.print("every run that was to be tracked has been sent")
+        out.print("all that was to be tracked has been sent")
     if problems:
         raise TrackingError("\n".join(problems))

@@ -4,6 +4,7 @@ The store decides. A registry that cannot be reached is told later: whatever is 
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from foretaste.artifacts.store import BundleStore, Listing
@@ -11,6 +12,7 @@ from foretaste.artifacts.verdicts import VerdictRecord
 from foretaste.errors import TrackingError
 from foretaste.pipelines.narration import Narrator
 from foretaste.pipelines.tracking import kept_destination, kept_of_bundle, open_tracker, with_password
+from foretaste.tracking.protocol import Tracker
 
 PRODUCTION, CANDIDATE = "production", "candidate"
 """Aliases: the live bundle, and the newest published one."""
@@ -65,12 +67,11 @@ def tell_registries(store: BundleStore, narrator: Narrator) -> None:
     """
     live = store.production_id()
     versions: dict[_Model, dict[str, str | None]] = defaultdict(lambda: {CANDIDATE: None, PRODUCTION: None})
-    for each in store.list():  # oldest first
-        if (version := _version(store, each)) is not None:
-            aliases = versions[version.model]
-            aliases[CANDIDATE] = version.number
-            if each.bundle_id == live:
-                aliases[PRODUCTION] = version.number
+    for bundle_id, version in _versions(store).items():
+        aliases = versions[version.model]
+        aliases[CANDIDATE] = version.number
+        if bundle_id == live:
+            aliases[PRODUCTION] = version.number
     for model, aliases in versions.items():
         try:
             open_tracker(with_password(model.uri), store.root.parent).set_aliases(model.name, aliases)
@@ -81,21 +82,41 @@ def tell_registries(store: BundleStore, narrator: Narrator) -> None:
 
 def tell_verdict(store: BundleStore, record: VerdictRecord, narrator: Narrator) -> None:
     """Tag the version that the bundle is registered as, where it is, with what was decided on it and why."""
-    listing = next((each for each in store.list() if each.bundle_id == record.bundle_id), None)
-    version = None if listing is None else _version(store, listing)
-    if version is None:
-        return
-    tags = {
+    _tell_verdicts(store, [record], narrator)
+
+
+def tell_verdicts(store: BundleStore, narrator: Narrator) -> None:
+    """Tag every version with what guard and watch decided on it last, in case the registry was out of reach then."""
+    _tell_verdicts(store, list({(one.bundle_id, one.by): one for one in store.verdicts()}.values()), narrator)
+
+
+def _tell_verdicts(store: BundleStore, records: Sequence[VerdictRecord], narrator: Narrator) -> None:
+    versions, trackers = _versions(store), dict[str, Tracker]()
+    try:
+        for record in records:
+            if (version := versions.get(record.bundle_id)) is not None:
+                uri, name = version.model
+                if uri not in trackers:
+                    trackers[uri] = open_tracker(with_password(uri), store.root.parent)
+                trackers[uri].set_version_tags(name, version.number, _tags(record))
+    except TrackingError as error:
+        narrator.say("tracking", f"the registry does not know what was decided: {error}")
+        narrator.say("", "tell it later with `foretaste track`")
+
+
+def _tags(record: VerdictRecord) -> dict[str, str]:
+    return {
         f"foretaste.{record.by}": record.decision,
         f"foretaste.{record.by}.reasons": " ".join(record.reasons),
         f"foretaste.{record.by}.against": record.against or "",
         f"foretaste.{record.by}.at": record.timestamp,
     }
-    try:
-        tracker = open_tracker(with_password(version.model.uri), store.root.parent)
-        tracker.set_version_tags(version.model.name, version.number, tags)
-    except TrackingError as error:
-        narrator.say("tracking", f"the registry does not know what was decided: {error}")
+
+
+def _versions(store: BundleStore) -> dict[str, _Version]:
+    """Bundle → what it is registered as, of those that are; oldest first."""
+    found = ((each.bundle_id, _version(store, each)) for each in store.list())
+    return {bundle_id: version for bundle_id, version in found if version is not None}
 
 
 def _version(store: BundleStore, listing: Listing) -> _Version | None:

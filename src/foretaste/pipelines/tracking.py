@@ -19,6 +19,8 @@ from foretaste.tracking.uri import without_password
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 TRACKING_FILE = "tracking.json"
 """In a run's folder: where it was sent, and under what it is known there; or why it was not."""
+RUNS, BUNDLES_WITHOUT_RUN = "runs", "tracked"
+"""Folders of such folders, in that of the artifacts."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def send_or_tell(folder: Path, to: Destination, artifacts: Path, narrator: Narra
 
 def kept_of_bundle(artifacts: Path, run_id: str, bundle_id: str) -> Path:
     """The folder whose `tracking.json` tells what a bundle is known as: that of its run, or one of its own."""
-    return artifacts / "runs" / run_id if run_id else artifacts / "tracked" / bundle_id
+    return artifacts / RUNS / run_id if run_id else artifacts / BUNDLES_WITHOUT_RUN / bundle_id
 
 
 def kept_destination(folder: Path) -> dict[str, Any]:
@@ -145,19 +147,20 @@ def kept_destination(folder: Path) -> dict[str, Any]:
 
 
 def unsent(root: Path) -> list[Path]:
-    """The folders of runs that were to be sent and could not be, oldest first."""
+    """The folders below that were to be sent and could not be, by name."""
     return [
         path.parent for path in sorted(root.glob(f"*/{TRACKING_FILE}")) if "problem" in kept_destination(path.parent)
     ]
 
 
 def where_to(folder: Path, artifacts: Path, uri: str | None = None) -> Destination:
-    """Where a run that is done is to be sent: to `uri`, where it was sent before, or to the store that is at hand.
+    """Where what is done is to be sent: to `uri`, where it was sent before, or to the store that is at hand.
 
     Raises:
-        ArtifactError: the folder is not that of a run.
+        ArtifactError: it was never sent anywhere, and the folder is not that of a run.
     """
-    kept, name = kept_destination(folder), RunRecord.read(folder).run_id.split("-", 2)[-1]
+    kept = kept_destination(folder)
+    name = "" if kept else RunRecord.read(folder).run_id.split("-", 2)[-1]
     place = uri or (with_password(kept["uri"]) if kept else os.environ.get(URI_VARIABLE)) or local_store(artifacts)
     return Destination(place, kept.get("experiment", name), kept.get("model", name))
 

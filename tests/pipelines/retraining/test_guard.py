@@ -7,14 +7,17 @@ import pytest
 
 from foretaste.artifacts.store import BundleStore
 from foretaste.data.log_database import LogDatabase
+from foretaste.errors import TrackingError
 from foretaste.pipelines.narration import Silence
+from foretaste.pipelines.promotion import tell_verdicts
 from foretaste.pipelines.retraining.accuracy import fresh, judge
 from foretaste.pipelines.retraining.data_quality import check_data, last_learnt
-from foretaste.pipelines.retraining.guard import guard
+from foretaste.pipelines.retraining.guard import Verdict, guard
 from foretaste.pipelines.retraining.guard_settings import Budgets, DataLimits, GuardConfig
+from foretaste.pipelines.retraining.registered import register_again, unregistered
 from foretaste.pipelines.retraining.translated import Translated
 from foretaste.pipelines.retraining.verdicts import act
-from foretaste.pipelines.tracking import Destination
+from foretaste.pipelines.tracking import Destination, where_to
 
 REASONS = {
     "shuffled_users": "clearly worse",
@@ -76,6 +79,44 @@ def test_a_challenger_is_registered_with_its_figures_and_its_verdict(world, tmp_
     other = store.publish(world.contents(seed=3), promote=False)
     act(store, replace(verdict, challenger=other.id), Silence(), to)
     assert store.production_id() == other.id
+
+
+def test_what_a_registry_that_was_down_has_missed_is_sent_later(world, planted, tmp_path, tracker):
+    store, to = BundleStore(tmp_path / "bundles"), Destination("http://host", "films", "small")
+    champion = store.publish(world.contents_then)
+    bad = store.publish(planted.wrong_sign(world, np.random.default_rng(0)), promote=False)
+    verdict = guard(champion, bad, world.history, world.holdout, CONFIG)
+    tracker.problem = "no answer"
+    act(store, verdict, Silence(), to)
+    (folder,) = unregistered(store)
+    assert where_to(folder, tmp_path) == to
+    with pytest.raises(TrackingError, match="no answer"):
+        register_again(store, folder, to)
+    tracker.problem = None
+    assert register_again(store, folder, to).version == "1"
+    ((run, experiment),) = tracker.runs.values()
+    assert (experiment, run.tags["foretaste.guard"]) == ("films", "refuse")
+    assert run.metrics["guard/challenger/ndcg_at_10"] == verdict.figures["challenger"]["mean"]
+    assert unregistered(store) == []
+    # What the registry did not hear of a version that it has, it is told as well: the last word of each.
+    for decision in ("stay", "rollback"):
+        store.record("watch", decision, bad.id, against=champion.id, reasons=[decision], evidence={})
+    tell_verdicts(store, Silence())
+    tags = tracker.tags["small", "1"]
+    assert (tags["foretaste.guard"], tags["foretaste.watch"]) == ("refuse", "rollback")
+    assert tags["foretaste.guard.reasons"] == " ".join(verdict.reasons)
+
+
+def test_what_is_deleted_is_not_sent_any_more(world, tmp_path, tracker):
+    store, to = BundleStore(tmp_path / "bundles"), Destination("http://host", "films", "small")
+    champion = store.publish(world.contents_then)
+    bundle = store.publish(world.contents(), promote=False)
+    tracker.problem = "no answer"
+    act(store, Verdict("keep", bundle.id, champion.id, ("few users.",), ()), Silence(), to)
+    (folder,) = unregistered(store)
+    assert store.prune(0) == [bundle.id]
+    assert unregistered(store) == []
+    assert not folder.exists()
 
 
 @pytest.mark.slow

@@ -3,7 +3,9 @@ import json
 import numpy as np
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from foretaste.cli import create_app
 from foretaste.config import ExperimentConfig, check, load_config
 from foretaste.errors import ArtifactError, ConfigError, DataError
 from foretaste.pipelines.experiment import divide
@@ -116,6 +118,26 @@ def test_the_guard_is_told_how_the_service_serves(loop, monkeypatch):
     retrain(loop.config("min_new_events=0", KEEPS_WHAT_IS_LIVE), loop.artifacts)
     assert slates[0].policy.label.startswith("epsilon_greedy")
     assert slates[1] is None
+
+
+@pytest.mark.slow
+def test_what_mlflow_could_not_be_told_is_told_by_track(loop, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    record = retrain(loop.config(KEEPS_WHAT_IS_LIVE), loop.artifacts)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    uri = f"sqlite:///{loop.folder}/mlflow.db"
+
+    def track():
+        return CliRunner().invoke(create_app(), ["track", "--artifacts", str(loop.artifacts), "--tracking-uri", uri])
+
+    assert f"{record.challenger} → small version 1" in track().stdout
+    assert "all that was to be tracked has been sent" in track().stdout
+    client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+    (version,) = client.search_model_versions("name = 'small'")
+    assert version.tags["foretaste.bundle_id"] == record.challenger
+    assert version.tags["foretaste.guard"] == "keep"
+    assert version.tags["foretaste.guard.reasons"] == " ".join(record.reasons)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def brute_force(scores_BI, k, exclude, disfavour, eligible_I):
 
 @st.composite
 def rankings(draw):
-    num_queries, num_items = draw(st.integers(1, 3)), draw(st.integers(1, 150))
+    num_queries, num_items = draw(st.integers(1, 3)), draw(st.integers(1, 150) | st.integers(150, 700))
     rng = np.random.default_rng(draw(st.integers(0, 10_000)))
     levels = draw(st.sampled_from([1, 2, 5, 1000]))
     values = np.linspace(-1, 1, levels, dtype=np.float32) if levels > 1 else np.zeros(1, np.float32)
@@ -42,7 +42,7 @@ def rankings(draw):
     exclude = some(draw(st.sampled_from([0, 0.3, 1])))
     disfavour = some(draw(st.sampled_from([0, 0.3, 1])))
     eligible_I = rng.random(num_items) < draw(st.sampled_from([0.2, 1.1]))
-    return scores_BI, draw(st.integers(1, 2 * num_items)), exclude, disfavour, eligible_I
+    return scores_BI, draw(st.integers(1, 70) | st.integers(1, 2 * num_items)), exclude, disfavour, eligible_I
 
 
 @settings(max_examples=300, deadline=None)
@@ -62,6 +62,14 @@ def test_rank_is_the_full_sort_with_ties_exclusions_and_more_slots_than_items(ra
     expected_BK = np.take_along_axis(scores_BI, np.maximum(top.item_BK, 0), axis=1)
     np.testing.assert_array_equal(top.score_BK, np.where(is_filled_BK, expected_BK, -np.inf))
     assert (top.item_BK.dtype, top.score_BK.dtype) == (np.int32, np.float32)
+
+
+@pytest.mark.parametrize("k", [1, 2, 20, 64, 65])
+def test_no_more_items_than_slots_may_reach_the_bar(k):
+    # Of equal distance: the best k are of k groups, so that the bar is the score of the last of them.
+    rising_I = np.arange(200, dtype=np.float32)
+    top = rank(np.stack([rising_I, rising_I[::-1]]), k)
+    assert top.item_BK.tolist() == [list(range(199, 199 - k, -1)), list(range(k))]
 
 
 @settings(max_examples=50, deadline=None)

@@ -94,6 +94,34 @@ def _at_least(_typing: Any, values: Any, threshold: Any) -> Any:  # noqa: ARG001
     return types.uint64(types.int64, types.float32), generate
 
 
+def _keep_highest(_typing: Any, best: Any, values: Any, left_out: Any) -> Any:  # noqa: ARG001
+    """Of the LANES values from each address on, the higher of each place to the first address.
+
+    A value whose bit is set in the word `left_out` is not considered; nor is one that is not a number.
+    """
+    vector, bits = ir.VectorType(_FLOAT, LANES), ir.VectorType(ir.IntType(1), LANES)
+
+    def generate(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        best, values = (builder.inttoptr(each, vector.as_pointer()) for each in arguments[:2])
+        held, loaded = builder.load(best, align=4), builder.load(values, align=4)
+        is_higher = builder.and_(
+            builder.fcmp_ordered(">", loaded, held), builder.bitcast(builder.not_(arguments[2]), bits)
+        )
+        builder.store(builder.select(is_higher, loaded, held), best, align=4)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.uint64), generate
+
+
+def _count_ones(_typing: Any, word: Any) -> Any:  # noqa: ARG001
+    """How many bits are set."""
+
+    def generate(_context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.uint64), generate
+
+
 def _lowest_one(_typing: Any, word: Any) -> Any:  # noqa: ARG001
     """The place of the lowest bit that is set; the word is not 0."""
 
@@ -115,3 +143,5 @@ def _spread(builder: Any, value: Any, lanes: int) -> Any:
 multiply_block: Callable[[int, int, int, int, int, int], None] = cast(Any, intrinsic)(_multiply_block)
 at_least: Callable[[int, np.float32], np.uint64] = cast(Any, intrinsic)(_at_least)
 lowest_one: Callable[[np.uint64], int] = cast(Any, intrinsic)(_lowest_one)
+keep_highest: Callable[[int, int, np.uint64], None] = cast(Any, intrinsic)(_keep_highest)
+count_ones: Callable[[np.uint64], int] = cast(Any, intrinsic)(_count_ones)

@@ -13,7 +13,7 @@ import psutil
 from scipy import sparse
 
 from foretaste.arrays import EMPTY_SLOT, BoolArray, FloatArray, IntArray, LongArray
-from foretaste.models.lanes import LANES, at_least, lowest_one
+from foretaste.models.lanes import LANES, at_least, count_ones, keep_highest, lowest_one
 from foretaste.models.protocol import TopK
 from foretaste.models.read_only import read_only
 from foretaste.models.sparse_rows import contains, rows_of
@@ -24,6 +24,8 @@ _FEWEST_QUERIES = 16
 """Queries in a block even where a catalogue is so large that their scores take more."""
 _ROWS = 8
 """Queries that one thread ranks with one set of marks."""
+_BAR_ITEMS = 64 * LANES
+"""Items that set a bar before any is put in its place: their scores stay in the first-level cache."""
 _WordArray: TypeAlias = npt.NDArray[np.uint64]
 """A bit an item, LANES items a word."""
 
@@ -39,22 +41,51 @@ class _Marks(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def _insert(
-    item: int, score: np.float32, disfavour: IntArray, item_K: IntArray, score_K: FloatArray
+def _rise_among_equals(
+    slot: int, disfavour: IntArray, item_K: IntArray, score_K: FloatArray
 ) -> None:  # pragma: no cover
-    """Put an item behind those held that are as good or better, unless there are enough of them."""
-    slot = len(item_K)
-    while slot > 0 and score_K[slot - 1] < score:
+    """Move the item of a slot before those of the same score that lose ties, unless it loses them itself."""
+    item, score = item_K[slot], score_K[slot]
+    if contains(disfavour, item):
+        return
+    while slot > 0 and score_K[slot - 1] == score and contains(disfavour, item_K[slot - 1]):
+        item_K[slot] = item_K[slot - 1]
         slot -= 1
-    if slot > 0 and score_K[slot - 1] == score and not contains(disfavour, item):
-        while slot > 0 and score_K[slot - 1] == score and contains(disfavour, item_K[slot - 1]):
-            slot -= 1
-    if slot < len(item_K):
-        for move in range(len(item_K) - 1, slot, -1):
-            item_K[move] = item_K[move - 1]
-            score_K[move] = score_K[move - 1]
-        item_K[slot] = item
-        score_K[slot] = score
+    item_K[slot] = item
+
+
+@numba.njit(cache=True, nogil=True)
+def _wins_tie(item: int, other: int, disfavour: IntArray) -> bool:  # pragma: no cover
+    """Whether an item comes before another one of the same score that has the lower index."""
+    return contains(disfavour, other) and not contains(disfavour, item)
+
+
+@numba.njit(cache=True, nogil=True)
+def _at_least_in_rest(scores_I: FloatArray, start: int, threshold: np.float32) -> np.uint64:  # pragma: no cover
+    """As `at_least`, of the last items, fewer than LANES."""
+    word = np.uint64(0)
+    for item in range(start, len(scores_I)):
+        if scores_I[item] >= threshold:
+            word |= np.uint64(1) << np.uint64(item - start)
+    return word
+
+
+@numba.njit(cache=True, nogil=True)
+def _bar(scores_I: FloatArray, excluded_W: _WordArray, k: int) -> np.float32:  # pragma: no cover
+    """A score that at least k items reach, and few more of the first ones; -inf where there is no telling.
+
+    Every LANES-th item is of the same group. The k groups whose best items are highest have an item each that reaches
+    the lowest of these.
+    """
+    bar = np.float32(-np.inf)
+    if k <= LANES:
+        best_L = np.full(LANES, -np.inf, dtype=np.float32)
+        for word in range(min(len(scores_I), _BAR_ITEMS) // LANES):
+            keep_highest(best_L.ctypes.data, scores_I.ctypes.data + 4 * LANES * word, excluded_W[word])
+        for best in best_L:
+            if best > bar and count_ones(at_least(best_L.ctypes.data, best)) >= k:
+                bar = best
+    return bar
 
 
 @numba.njit(cache=True, nogil=True)
@@ -67,18 +98,29 @@ def _rank_row(
 ) -> None:  # pragma: no cover
     """Fill item_K and score_K with the best items; one pass, an insertion for each that beats the worst."""
     num_items, last = len(scores_I), len(item_K) - 1
+    bar = _bar(scores_I, excluded_W, len(item_K))
     item_K[:] = EMPTY_SLOT
     score_K[:] = -np.inf
-    whole = num_items // LANES * LANES
-    for start in range(0, whole, LANES):
-        promising = at_least(scores_I.ctypes.data + 4 * start, score_K[last]) & ~excluded_W[start // LANES]
+    for start in range(0, num_items, LANES):
+        threshold = max(bar, score_K[last])
+        if start + LANES <= num_items:
+            promising = at_least(scores_I.ctypes.data + 4 * start, threshold)
+        else:
+            promising = _at_least_in_rest(scores_I, start, threshold)
+        promising &= ~excluded_W[start // LANES]
         while promising != 0:
             item = start + lowest_one(promising)
-            _insert(item, scores_I[item], disfavour, item_K, score_K)
             promising &= promising - np.uint64(1)
-    for item in range(whole, num_items):
-        if not excluded_W[item // LANES] >> np.uint64(item % LANES) & np.uint64(1):
-            _insert(item, scores_I[item], disfavour, item_K, score_K)
+            score, slot = scores_I[item], last
+            if score > score_K[last]:
+                while slot > 0 and score_K[slot - 1] < score:
+                    item_K[slot], score_K[slot] = item_K[slot - 1], score_K[slot - 1]
+                    slot -= 1
+            elif not (score == score_K[last] and _wins_tie(item, item_K[last], disfavour)):
+                continue
+            item_K[slot], score_K[slot] = item, score
+            if slot > 0 and score_K[slot - 1] == score:
+                _rise_among_equals(slot, disfavour, item_K, score_K)
 
 
 @numba.njit(cache=True, nogil=True)

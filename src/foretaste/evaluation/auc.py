@@ -5,66 +5,77 @@ import numpy as np
 from scipy import sparse
 
 from foretaste.arrays import DoubleArray, FloatArray, IntArray
+from foretaste.models.lanes import LANES
 from foretaste.models.read_only import read_only
 from foretaste.models.sparse_rows import Rows, contains, rows_of
 
 _CHUNK = 4096
-"""Scores that are compared with every relevant item while they stay in the first-level cache."""
+"""Rivals that are compared with every relevant item while they stay in the first-level cache."""
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "nnan"})
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
 def _double_wins(values: FloatArray, score: np.float32) -> np.float32:  # pragma: no cover
     """Twice the values below `score`, and once those equal to it; of at most 2²³ values, so that float32 is exact.
 
-    Counted as float32 since that is what as many lanes as the values have can hold; an integer would be widened.
+    What is not a number is neither. Counted as float32 since that is what as many lanes as the values have can hold;
+    an integer would be widened.
     """
     zero, one = np.float32(0.0), np.float32(1.0)
     below, not_above = zero, zero
-    for place in range(len(values)):
+    for place in range(len(values) // LANES * LANES):
         below += one if values[place] < score else zero
         not_above += one if values[place] <= score else zero
     return below + not_above
 
 
 @numba.njit(cache=True, nogil=True)
+def _copy_before_nothing(source: FloatArray, values: FloatArray) -> None:  # pragma: no cover
+    """The source, and what is not a number in the places after it."""
+    for place in range(len(source)):
+        values[place] = source[place]
+    for place in range(len(source), len(values)):
+        values[place] = np.nan
+
+
+@numba.njit(cache=True, nogil=True)
+def _leave_out(items: IntArray, values: FloatArray) -> None:  # pragma: no cover
+    for item in items:
+        values[item] = np.nan
+
+
+@numba.njit(cache=True, nogil=True)
 def _auc_of_row(
     scores_I: FloatArray, relevant: IntArray, exclude: IntArray, candidates: IntArray, ranks_all: bool
 ) -> float:  # pragma: no cover
-    """With `ranks_all` the rivals are all items but the listed ones; otherwise they are the candidates."""
-    listed = np.empty(len(exclude) + len(relevant) + len(candidates), dtype=np.float32)
-    num_listed = 0
+    """With `ranks_all` the rivals are all items, otherwise the candidates, but the excluded and the relevant ones."""
+    places = len(scores_I) if ranks_all else len(candidates)
+    rivals = np.empty((places + LANES - 1) // LANES * LANES, dtype=np.float32)
+    ranked, num_ranked, num_rivals = np.empty(len(relevant), dtype=np.float32), 0, 0
     if ranks_all:
-        for item in exclude:
-            listed[num_listed] = scores_I[item]
-            num_listed += 1
+        _copy_before_nothing(scores_I, rivals)
+        _leave_out(exclude, rivals)
+        for item in relevant:
+            ranked[num_ranked] = rivals[item]
+            num_ranked += not np.isnan(rivals[item])
+        _leave_out(relevant, rivals)
+        num_rivals = places - len(exclude) - num_ranked
+    else:
         for item in relevant:
             if not contains(exclude, item):
-                listed[num_listed] = scores_I[item]
-                num_listed += 1
-    else:
+                ranked[num_ranked] = scores_I[item]
+                num_ranked += 1
         for item in candidates:
             if not contains(exclude, item) and not contains(relevant, item):
-                listed[num_listed] = scores_I[item]
-                num_listed += 1
-    listed = listed[:num_listed]
-    num_rivals = len(scores_I) - num_listed if ranks_all else num_listed
+                rivals[num_rivals] = scores_I[item]
+                num_rivals += 1
+        rivals[num_rivals:] = np.nan
     if num_rivals == 0:
         return np.nan
     wins = 0.0
-    ranked = np.empty(len(relevant), dtype=np.float32)
-    num_ranked = 0
-    for item in relevant:
-        if not contains(exclude, item):
-            ranked[num_ranked] = scores_I[item]
-            num_ranked += 1
-    for r in range(num_ranked):
-        listed_wins = _double_wins(listed, ranked[r])
-        wins += float(-listed_wins if ranks_all else listed_wins)
-    if ranks_all:
-        for start in range(0, len(scores_I), _CHUNK):
-            chunk = scores_I[start : start + _CHUNK]
-            for r in range(num_ranked):
-                wins += float(_double_wins(chunk, ranked[r]))
+    for start in range(0, len(rivals), _CHUNK):
+        chunk = rivals[start : start + _CHUNK]
+        for r in range(num_ranked):
+            wins += float(_double_wins(chunk, ranked[r]))
     return wins / (2.0 * num_rivals * len(relevant))
 
 

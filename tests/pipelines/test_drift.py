@@ -23,12 +23,12 @@ from foretaste.serving.logs.service import ServiceLogs
 from foretaste.serving.logs.settings import LogConfig
 
 DAY = 24 * 3600
+WORLD = SyntheticConfig(num_users=300, num_items=60, num_interactions=4000)
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
-    world = SyntheticConfig(num_users=300, num_items=60, num_interactions=4000)
-    dataset = prepare(read_source(world), PrepareConfig()).dataset
+    dataset = prepare(read_source(WORLD), PrepareConfig()).dataset
     model = registry.build("als", {"embedding_dim": 8, "iterations": 5}).fit(dataset, FitContext())
     return Engine(
         BundleStore(tmp_path_factory.mktemp("store")).publish(BundleContents.of("als", model, dataset, seed=0))
@@ -89,6 +89,25 @@ def test_strangers_fire_with_the_day(served, engine):
     (users, _) = found.shares
     assert (users.share, users.is_crossed) == (0.5, True)
     assert drift(database, engine, Window.latest("7d"), DriftConfig(new_user_share=0.6)).since == {}
+
+
+def test_whom_only_the_vocabulary_knows_is_new(tmp_path, served, engine):
+    """Users and items whose events all came after the training, as those of a holdout do."""
+    dataset = prepare(read_source(WORLD), PrepareConfig()).dataset
+    early = dataset.with_interactions(dataset.interactions.select(slice(0, 60)))
+    model = registry.build("popularity", {}).fit(early, FitContext())
+    contents = BundleContents.of("popularity", model, early, seed=0)
+    young = Engine(BundleStore(tmp_path / "young").publish(contents))
+    met = {early.interactions.users.id(int(user)) for user in early.interactions.user_N}
+    assert {user for user in young.bundle.users.ids if young.knows(user)} == met
+    assert not young.knows("nobody")
+    database, _ = served()
+    users, items = drift(database, young, Window.latest("7d")).shares
+    assert users.share == pytest.approx(1 - len(met) / 300, abs=0.06)
+    assert (users.num_rows, items.num_rows) == (800, 800)
+    unmet_I = early.interactions.item_counts() == 0
+    weight_I = dataset.interactions.item_counts()
+    assert items.share == pytest.approx(weight_I[unmet_I].sum() / weight_I.sum(), abs=0.06)
 
 
 def test_scores_of_another_scale_fire_with_the_day(served, engine):

@@ -179,7 +179,7 @@ def _current(
     """The window's side of the same features."""
     bundle = engine.bundle
     users = {row["user_id"] for row in requests if row["user_id"] is not None}
-    known = [index for index in map(bundle.users.index, sorted(users)) if index != UNKNOWN]
+    known = [bundle.users.index(user) for user in sorted(users) if engine.knows(user)]
     of_model = [row for row in requests if row["model_version"] == engine.model_version and row["user_known"]]
     shown = [item_id for row in of_model for item_id in json.loads(row["recommendations"])[:k]]
     scores = [score for row in of_model for score in json.loads(row["scores"] or "[]")[:k]]
@@ -197,9 +197,11 @@ def _shares(
 ) -> list[NewShare]:
     """New users and new items, where enough rows came to tell."""
     users = [row["user_id"] for row in requests if row["user_id"] is not None]
+    items, popularity_I = engine.bundle.items, engine.bundle.popularity_I
+    clicked = [items.index(row["item_id"]) for row in clicks]
     sides = (
-        ("users", [engine.bundle.users.index(user) == UNKNOWN for user in users], config.new_user_share),
-        ("items", [engine.bundle.items.index(row["item_id"]) == UNKNOWN for row in clicks], config.new_item_share),
+        ("users", [not engine.knows(user) for user in users], config.new_user_share),
+        ("items", [item == UNKNOWN or popularity_I[item] == 0 for item in clicked], config.new_item_share),
     )
     told = []
     for of, is_new, limit in sides:

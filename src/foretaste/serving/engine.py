@@ -196,8 +196,9 @@ class Engine:
         return Explanation(user_id, item_id, self.cards.title(item), score, because, self.model_version)
 
     def knows(self, user_id: str) -> bool:
-        """Whether the model was trained with the user."""
-        return self.bundle.users.index(user_id) != UNKNOWN
+        """Whether the model was trained with events of the user; ids without any may be in its vocabulary."""
+        user, indptr = self.bundle.users.index(user_id), self.bundle.history.weights_UI.indptr
+        return bool(user != UNKNOWN and indptr[user] < indptr[user + 1])
 
     def title(self, item_id: str) -> str:
         """The title of an item; the id itself where it has none or the bundle does not hold it."""

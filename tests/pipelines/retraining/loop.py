@@ -14,7 +14,8 @@ from foretaste.data.sources.synthetic import make_world
 from foretaste.pipelines.narration import Silence
 from foretaste.pipelines.retraining.settings import RetrainConfig
 from foretaste.pipelines.train import train
-from foretaste.serving.logs.rows import FeedbackRow
+from foretaste.serving.engine import Engine, RecommendRequest
+from foretaste.serving.logs.rows import FeedbackRow, RequestRow
 from foretaste.serving.logs.service import ServiceLogs
 from foretaste.serving.logs.settings import LogConfig
 
@@ -86,6 +87,35 @@ class Loop(NamedTuple):
                     user_id=user,
                 )
             )
+        logs.stop()
+        return self
+
+    def visit(self, users, at):
+        """Each of the users is answered by the live model at that time, and clicks an item that others like."""
+        engine, rng = Engine(self.store.open()), np.random.default_rng(0)
+        met = np.asarray(engine.bundle.history.weights_UI.indices)
+        logs = ServiceLogs(LogConfig(url=self.log_url, journal_dir=self.folder / "journal", move_every_seconds=60))
+        logs.start()
+        for user in users:
+            number = next(_numbers)
+            answer = engine.recommend(RecommendRequest(user, k=10, seed=number))
+            logs.requests.append(
+                RequestRow(
+                    request_id=f"r{number}",
+                    timestamp=at,
+                    endpoint="/recommend",
+                    status=200,
+                    latency_ms=1.0,
+                    user_id=user,
+                    user_known=engine.knows(user),
+                    model_version=engine.model_version,
+                    recommendations=answer.items.item_ids,
+                    scores=answer.items.scores,
+                )
+            )
+            clicked = {"kind": "click", "item_id": engine.bundle.items.id(int(rng.choice(met)))}
+            row = FeedbackRow(event_id=f"e{number}", timestamp=at, received_at=at, user_id=user, **clicked)
+            logs.feedback.take(row)
         logs.stop()
         return self
 

@@ -1,11 +1,11 @@
-from types import SimpleNamespace
-
+import numpy as np
 import pytest
 
 from foretaste.errors import DataError
 from foretaste.pipelines.retraining.records import iso, retrainings
 from foretaste.pipelines.retraining.schedule import Asked, due, keep_training, tick
 from foretaste.pipelines.retraining.settings import ScheduleConfig
+from foretaste.serving.engine import Engine
 
 HOUR = 3600.0
 
@@ -140,15 +140,32 @@ def test_a_live_model_that_no_longer_opens_is_rolled_back_by_the_next_look(loop,
     assert loop.store.history()[-1].timestamp[:13] == iso(created_at + 26 * HOUR)[:13]
 
 
-def test_drift_asks_for_a_training(loop, created_at, monkeypatch):
-    looked_at = []
+def test_strangers_in_the_log_ask_for_a_training(loop, created_at):
+    """The visitors of the training come for a day, then others do, whom the live model does not know."""
+    settings = ("schedule.every_hours=null", "schedule.drift=true", "schedule.drift_window=1d")
+    live = loop.store.open()
+    engine = Engine(live)
+    known = [user for user in live.users.ids if engine.knows(user)]
+    day, next_day = created_at + 24 * HOUR, created_at + 48 * HOUR
+    loop.visit(np.random.default_rng(0).choice(known, 150).tolist(), day - 2 * HOUR)
+    assert tick(loop.config(*settings), loop.artifacts, Listener(), clock=Clock(day, ticks=1)) is None
+    loop.visit([f"stranger{number}" for number in range(150)], next_day - 2 * HOUR)
+    listener = Listener()
+    record = tick(loop.config(*settings), loop.artifacts, listener, clock=Clock(next_day, ticks=1))
+    assert record.asked_by == "drift of users"
+    assert dict(listener.said)["due"] == "drift of users"
+    assert record.new_events == 300 + 150 + 150
+    challenger = loop.store.open(record.challenger)
+    assert sum(user.startswith("stranger") for user in challenger.users.ids) > 100, "whom the next one knows"
+    # It rests, and does not ask again for what it has just answered.
+    soon = Clock(next_day + 0.5 * HOUR, ticks=1)
+    assert tick(loop.config(*settings), loop.artifacts, Listener(), clock=soon) is None
 
-    def drifted(database, store, bundle_id, window):
-        looked_at.append((store.folder(bundle_id).name, window.num_hours))
-        return SimpleNamespace(since={"scores": "2026-11-20"})
 
-    monkeypatch.setattr("foretaste.pipelines.retraining.schedule.drift_of_bundle", drifted)
-    settings = ("schedule.every_hours=null", "schedule.drift=true", "schedule.drift_window=2d")
-    live, clock = loop.store.production_id(), Clock(created_at + 2 * HOUR, ticks=1)
-    record = tick(loop.config(*settings), loop.artifacts, Listener(), clock=clock)
-    assert (record.outcome, record.asked_by, looked_at) == ("promoted", "drift of scores", [(live, 48)])
+def test_what_has_drifted_is_asked_of_the_window_of_the_schedule(loop, created_at):
+    loop.visit([f"stranger{number}" for number in range(150)], created_at - 30 * HOUR)
+    settings = ("schedule.every_hours=null", "schedule.drift=true")
+    clock = Clock(created_at + 2 * HOUR, ticks=1)
+    quiet = loop.config(*settings, "schedule.drift_window=1d")
+    assert tick(quiet, loop.artifacts, Listener(), clock=clock) is None
+    assert tick(loop.config(*settings), loop.artifacts, Listener(), clock=clock).asked_by == "drift of users"

@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 
 from foretaste.config import ExperimentConfig, check
+from foretaste.data.engines import LazyEngine, PolarsEngine
 from foretaste.data.feedback import KINDS, FeedbackConfig
 from foretaste.data.feedback_events import num_events, pinned, with_feedback
-from foretaste.data.prepare import ENGINES, PrepareConfig, prepare
+from foretaste.data.prepare import PrepareConfig, prepare
 from foretaste.data.raw import RawTables, SourceInfo
 from foretaste.data.sources import read_source
 from foretaste.data.sources.movielens import MovielensConfig
@@ -18,6 +19,7 @@ from foretaste.serving.logs.rows import FeedbackRow, RequestRow
 from foretaste.serving.logs.service import ServiceLogs
 from foretaste.serving.logs.settings import LogConfig
 
+BOTH = pytest.mark.parametrize("engine", [PolarsEngine(), LazyEngine()], ids=["polars", "lazy"])
 DAY = 86_400
 _numbers = itertools.count()
 
@@ -85,15 +87,15 @@ def weights(prepared):
     return dict(sorted(zip(pairs, events.weight_N.tolist(), strict=True)))
 
 
-def merged(raw, config, **options):
-    return weights(prepare(with_feedback(raw, config), PrepareConfig(**options)))
+def merged(raw, config, engine=None, **options):
+    return weights(prepare(with_feedback(raw, config), PrepareConfig(**options), engine))
 
 
 def dropped(raw):
     return {note.reason: note.count for note in raw.notes if note.drops_events}
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@BOTH
 def test_each_kind_counts_what_the_config_says(log, engine):
     log.take(("u1", "click", "b", 20.5), ("u1", "purchase", "c", 21.0), ("new", "click", "a", 22.0))
     raw = raw_of(("u1", "a", 5, 10), ("u2", "a", 4, 11))
@@ -103,7 +105,7 @@ def test_each_kind_counts_what_the_config_says(log, engine):
     assert merged(raw, heavier, engine=engine)[("u1", "c")] == 10
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@BOTH
 def test_ratings_go_the_way_of_the_ratings_of_the_data_and_clicks_have_none(log, engine):
     log.take(("u1", "rating", "b", 20.0, 5), ("u1", "rating", "c", 21.0, 2), ("u1", "click", "d", 22.0))
     raw = raw_of(("u1", "a", 5, 10), ("u2", "a", 1, 10), ("u2", "b", None, 10))
@@ -112,7 +114,7 @@ def test_ratings_go_the_way_of_the_ratings_of_the_data_and_clicks_have_none(log,
     assert merged(raw, log.config, engine=engine, weight="rating") == rated
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@BOTH
 def test_the_last_word_counts_wherever_it_was_said(log, engine):
     log.take(
         ("u1", "rating", "a", 20.0, 1),  # liked in the data, and not any more
@@ -123,13 +125,13 @@ def test_the_last_word_counts_wherever_it_was_said(log, engine):
     )
     raw = raw_of(("u1", "a", 5, 10), ("u1", "b", 5, 10), ("u2", "b", 1, 10), ("u3", "c", 5, 10))
     assert merged(raw, log.config, engine=engine, min_rating=4) == {("u2", "a"): 1, ("u3", "c"): 1}
-    audit = prepare(with_feedback(raw, log.config), PrepareConfig(engine=engine, min_rating=4)).audit
+    audit = prepare(with_feedback(raw, log.config), PrepareConfig(min_rating=4), engine).audit
     reasons = {note.reason: note.count for note in audit.dropped}
     assert reasons["pair whose last event passed the item over"] == 1
     assert (audit.rows_read, audit.rows_kept) == (9, 2)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@BOTH
 def test_events_of_a_pair_are_counted_by_their_weights(log, engine):
     log.take(("u1", "click", "a", 20.0), ("u1", "purchase", "a", 21.0), ("u1", "click", "b", 22.0))
     raw = raw_of(("u1", "a", 5, 10))
@@ -190,12 +192,12 @@ def test_what_comes_later_changes_nothing_for_a_config_that_is_pinned(log):
     assert num_events(log.config, after=2) == 1
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@BOTH
 def test_an_event_knows_whether_a_list_led_to_it(log, engine):
     log.answer("u1")
     log.take((None, "click", "a", 20.0), ("u1", "click", "b", 21.0), ("u2", "click", "a", 22.0))
     log.take(("u1", "purchase", "a", 23.0))
-    prepared = prepare(with_feedback(raw_of(("u1", "d", 5, 10)), log.config), PrepareConfig(engine=engine))
+    prepared = prepare(with_feedback(raw_of(("u1", "d", 5, 10)), log.config), PrepareConfig(), engine)
     events = prepared.dataset.interactions
     told = zip(events.users.ids.gather(events.user_N), events.items.ids.gather(events.item_N), strict=True)
     assert dict(zip(told, prepared.is_prompted_N.tolist(), strict=True)) == {

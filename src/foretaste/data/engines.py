@@ -1,8 +1,8 @@
 """Where frames are computed.
 
-`prepare` is written against `Engine`. `LazyEngine` computes every step as Narwhals expressions, on whatever backend
-holds the frame; `PolarsEngine`, the default, does the same on this machine with the hot steps on integer codes.
-Their results are equal.
+`prepare` is written against `Engine`. `LazyEngine` computes every step as Narwhals expressions, on the backend that a
+`Bridge` leads to; `PolarsEngine`, the default, does the same on this machine with the hot steps on integer codes. Their
+results are equal to the last tie: of events of a pair at the same moment, the later row of the file counts.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,9 @@ KEEP = "keep"
 """True for the rows that a step keeps."""
 EVENTS = "events"
 """How many plain events of its pair a row stands for."""
-_ROW = "row"
+ROW = "#row"
+"""Place of an event in the source, from 0."""
+_NEWEST = "#newest"
 _NUM_EXAMPLES = 3
 
 
@@ -63,43 +65,67 @@ class Engine(Protocol):
         ...
 
 
+class Bridge(Protocol):
+    """The way between the frames of a source, which are Polars', and the backend that computes."""
+
+    def over(self, frame: pl.LazyFrame) -> Frame:
+        """The same rows on the backend, in any order."""
+        ...
+
+    def back(self, frame: Frame) -> pl.LazyFrame:
+        """The same rows in Polars, in any order."""
+        ...
+
+
 class LazyEngine:
-    """Narwhals expressions throughout: the steps run where the frame lives."""
+    """Narwhals expressions throughout: the steps run where the bridge leads to; without one, in Polars."""
+
+    def __init__(self, bridge: Bridge | None = None) -> None:
+        self._bridge = bridge
 
     def load(self, frame: Frame) -> Frame:
-        """Number the rows by time and hold them; of equal times, by the ids."""
-        order = [column for column in (TIMESTAMP, USER_ID, ITEM_ID) if column in frame.collect_schema()]
-        return _held(frame.with_row_index(_ROW, order_by=order))
+        """Number the rows, whose order a cluster would forget, and hold them where they are computed."""
+        numbered = _polars(frame).with_row_index(ROW).with_columns(pl.col(ROW).cast(pl.Int64))
+        return _held(nw.from_native(numbered) if self._bridge is None else self._bridge.over(numbered))
 
     def flag_last(self, frame: Frame) -> Frame:
         """See `Engine`."""
-        pair = [column for column in (USER_ID, ITEM_ID, PART) if column in frame.collect_schema()]
-        counted = nw.col(WEIGHT).fill_null(1.0).sum() if WEIGHT in frame.collect_schema() else nw.len()
-        last, size = nw.col(_ROW).max().over(*pair), counted.over(*pair)
-        return _held(frame.with_columns((nw.col(_ROW) == last).alias(KEEP), size.alias(EVENTS)))
+        columns = frame.collect_schema()
+        pair = [column for column in (USER_ID, ITEM_ID, PART) if column in columns]
+        counted = nw.col(WEIGHT).fill_null(1.0).cast(nw.Float64).sum() if WEIGHT in columns else nw.len()
+        row = nw.col(ROW)
+        if TIMESTAMP in columns:
+            row = nw.when(nw.col(TIMESTAMP) == nw.col(TIMESTAMP).max().over(*pair)).then(row)
+            frame = frame.with_columns(row.alias(_NEWEST))
+            row = nw.col(_NEWEST)
+        is_last = nw.col(ROW) == row.max().over(*pair)
+        flagged = frame.with_columns(is_last.alias(KEEP), counted.over(*pair).alias(EVENTS))
+        return _held(flagged.drop(_NEWEST, strict=False))
 
     def flag_core(self, frame: Frame, min_per_user: int, min_per_item: int) -> Frame:
         """See `Engine`."""
-        core = frame.select(_ROW, USER_ID, ITEM_ID)
+        core = frame.select(ROW, USER_ID, ITEM_ID)
         enough = (nw.len().over(USER_ID) >= min_per_user) & (nw.len().over(ITEM_ID) >= min_per_item)
         size, smaller = -1, _num_rows(core)
         while size != smaller:
             size = smaller
             core = _held(core.filter(enough))
             smaller = _num_rows(core)
-        flags = core.select(_ROW, nw.lit(True).alias(KEEP))
-        return frame.join(flags, on=_ROW, how="left").with_columns(nw.col(KEEP).fill_null(False))
+        flags = core.select(ROW, nw.lit(True).alias(KEEP))
+        return _held(frame.join(flags, on=ROW, how="left").with_columns(nw.col(KEEP).fill_null(False)))
 
     def divide(self, frame: Frame) -> Division:
         """See `Engine`."""
         kept = _held(frame.filter(nw.col(KEEP)).drop(KEEP))
         dropped = frame.filter(~nw.col(KEEP))
-        return Division(kept, _num_rows(dropped), _examples(dropped))
+        num_dropped = _num_rows(dropped)
+        return Division(kept, num_dropped, _examples(dropped.sort(ROW)) if num_dropped else ())
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """See `Engine`."""
-        rows: pl.DataFrame = frame.sort(_ROW).drop(_ROW).collect(backend="polars").to_native()
-        return _with_codes(rows.lazy()).collect()
+        rows = _with_codes(_polars(frame) if self._bridge is None else self._bridge.back(frame))
+        order = [column for column in (TIMESTAMP, ROW) if column in frame.collect_schema()]
+        return rows.collect(engine="streaming").sort(order).drop(ROW)
 
 
 class PolarsEngine:
@@ -122,7 +148,9 @@ class PolarsEngine:
         is_last_N, count_N = last_of_each_pair(user_N, item_N, timestamp_N, num_users, num_items)
         rows = rows.with_columns(pl.Series(KEEP, is_last_N), pl.Series(EVENTS, count_N))
         if WEIGHT in rows.columns:
-            rows = rows.with_columns(pl.col(WEIGHT).fill_null(1.0).sum().over(USER_ID, ITEM_ID).alias(EVENTS))
+            pair = [column for column in (USER_ID, ITEM_ID, PART) if column in rows.columns]
+            total = pl.col(WEIGHT).fill_null(1.0).cast(pl.Float64).sum().over(pair)
+            rows = rows.with_columns(total.alias(EVENTS))
         return nw.from_native(rows.lazy())
 
     def flag_core(self, frame: Frame, min_per_user: int, min_per_item: int) -> Frame:

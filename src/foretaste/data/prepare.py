@@ -4,6 +4,7 @@ The steps run in this order: row limit, repeated pairs, what was passed over, ra
 word counts: someone who rated an item 5 and later 2, or passed it over, does not like it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ import polars as pl
 from pydantic import Field
 
 from foretaste.arrays import SECONDS_PER_DAY, BoolArray, FloatArray, IntArray, LongArray
-from foretaste.data.engines import EVENTS, KEEP, Engine, Frame, LazyEngine, PolarsEngine
+from foretaste.data.engines import EVENTS, KEEP, Engine, Frame, PolarsEngine
 from foretaste.data.interactions import Dataset, Interactions
 from foretaste.data.raw import Note, RawTables
 from foretaste.data.schemas import ITEM_ID, PART, PARTS, PROMPTED, RATING, TIMESTAMP, USER_ID, WEIGHT
@@ -23,14 +24,14 @@ from foretaste.settings import Settings
 
 REPEATED = "repeated pair, a later event counts"
 """What an audit says of the events that the last word of a user took the place of."""
-ENGINES: dict[str, type[Engine]] = {"polars": PolarsEngine, "lazy": LazyEngine}
+_WEIGHT_COLUMNS = {"one": None, "rating": RATING, "events": EVENTS}
 
 
 class PrepareConfig(Settings):
     """Which events count, and how much."""
 
-    engine: Literal["polars", "lazy"] = "polars"
-    """`polars`: this machine. `lazy`: Narwhals expressions on whatever backend the source reads into."""
+    engine: Literal["polars"] = "polars"
+    """Where the steps are computed. `polars`: on this machine."""
     max_interactions: int | None = Field(default=None, gt=0)
     """Read no more than the first so many events; None reads all."""
     min_rating: float | None = None
@@ -77,8 +78,13 @@ class Prepared:
     """Ratings, as weights, of items that were drawn for users at random, where the source gives them."""
 
 
-def prepare(raw: RawTables, config: PrepareConfig) -> Prepared:
+def prepare(raw: RawTables, config: PrepareConfig, engine: Engine | None = None) -> Prepared:
     """Clean, filter and encode the events of a source.
+
+    Args:
+        raw: the tables.
+        config: which events count.
+        engine: what computes the steps; None takes the one that the config names.
 
     Raises:
         DataError: a step needs a column that the data does not have, or nothing is left; the message tells which
@@ -86,8 +92,42 @@ def prepare(raw: RawTables, config: PrepareConfig) -> Prepared:
     """
     columns = raw.interactions.collect_schema().names()
     _check(config, columns)
-    engine = ENGINES[config.engine]()
-    weight_column = {"one": None, "rating": RATING, "events": EVENTS}[config.weight]
+    cleaned = _cleaned(raw, config, columns, engine or PolarsEngine())
+    rows = cleaned.rows
+    if rows.is_empty():
+        raise DataError(_nothing_left(raw.info.name, cleaned.rows_read, cleaned.dropped))
+    interactions = _encode(rows, _WEIGHT_COLUMNS[config.weight], config.half_life_days)
+    audit = Audit(
+        rows_read=cleaned.rows_read,
+        dropped=cleaned.dropped,
+        rows_kept=len(interactions),
+        num_users=interactions.num_users,
+        num_items=interactions.num_items,
+        remarks=tuple(note for note in raw.notes if not note.drops_events),
+    )
+    dataset = Dataset(
+        interactions,
+        catalogue=_aligned(raw.items, ITEM_ID, interactions.items),
+        info=raw.info,
+        users=None if raw.users is None else _aligned(raw.users, USER_ID, interactions.users),
+    )
+    part_N = rows[PART].cast(pl.Enum(PARTS)).to_physical().to_numpy().astype(np.int32) if PART in rows.columns else None
+    is_prompted_N = rows[PROMPTED].fill_null(False).to_numpy() if PROMPTED in rows.columns else None
+    negatives, truth = _pairs(raw.negatives, interactions), _pairs(raw.truth, interactions)
+    return Prepared(dataset, audit, part_N, is_prompted_N, negatives, truth)
+
+
+@dataclass(frozen=True)
+class _Cleaned:
+    """The events that all steps kept, and what became of the rest."""
+
+    rows: pl.DataFrame
+    dropped: tuple[Note, ...]
+    rows_read: int
+
+
+def _cleaned(raw: RawTables, config: PrepareConfig, columns: list[str], engine: Engine) -> _Cleaned:
+    weight_column = _WEIGHT_COLUMNS[config.weight]
     rated = weight_column == RATING or config.min_rating is not None
     needed = (USER_ID, ITEM_ID, TIMESTAMP, PART, WEIGHT, PROMPTED, *([RATING] if rated else []))
     wanted = raw.interactions.select([column for column in needed if column in columns])
@@ -114,7 +154,8 @@ def prepare(raw: RawTables, config: PrepareConfig) -> Prepared:
         counts = (nw.col(WEIGHT) > 0).fill_null(True)
         frame = drop(frame.with_columns(counts.alias(KEEP)), "pair whose last event passed the item over")
     if config.min_rating is not None:
-        good = (nw.col(RATING) >= config.min_rating).fill_null(False)
+        # As a rating is stored: to 64 bits, the rating 3.3 is a little less than 3.3.
+        good = (nw.col(RATING) >= nw.lit(config.min_rating, nw.Float32)).fill_null(False)
         if WEIGHT in columns:
             good = good | (nw.col(RATING).is_null() & ~nw.col(WEIGHT).is_null())
         frame = drop(frame.with_columns(good.alias(KEEP)), f"rating below {config.min_rating:g} (min_rating)")
@@ -122,28 +163,7 @@ def prepare(raw: RawTables, config: PrepareConfig) -> Prepared:
         core = f"{config.min_user_interactions}-core of users, {config.min_item_interactions}-core of items"
         frame = drop(engine.flag_core(frame, config.min_user_interactions, config.min_item_interactions), core)
 
-    rows = engine.collect(frame)
-    if rows.is_empty():
-        raise DataError(_nothing_left(raw.info.name, rows_read, dropped))
-    interactions = _encode(rows, weight_column, config.half_life_days)
-    audit = Audit(
-        rows_read=rows_read,
-        dropped=tuple(dropped),
-        rows_kept=len(interactions),
-        num_users=interactions.num_users,
-        num_items=interactions.num_items,
-        remarks=tuple(note for note in raw.notes if not note.drops_events),
-    )
-    dataset = Dataset(
-        interactions,
-        catalogue=_aligned(raw.items, ITEM_ID, interactions.items),
-        info=raw.info,
-        users=None if raw.users is None else _aligned(raw.users, USER_ID, interactions.users),
-    )
-    part_N = rows[PART].cast(pl.Enum(PARTS)).to_physical().to_numpy().astype(np.int32) if PART in rows.columns else None
-    is_prompted_N = rows[PROMPTED].fill_null(False).to_numpy() if PROMPTED in rows.columns else None
-    negatives, truth = _pairs(raw.negatives, interactions), _pairs(raw.truth, interactions)
-    return Prepared(dataset, audit, part_N, is_prompted_N, negatives, truth)
+    return _Cleaned(engine.collect(frame), tuple(dropped), rows_read)
 
 
 def _check(config: PrepareConfig, columns: list[str]) -> None:
@@ -165,7 +185,7 @@ def _check(config: PrepareConfig, columns: list[str]) -> None:
         )
 
 
-def _nothing_left(name: str, rows_read: int, dropped: list[Note]) -> str:
+def _nothing_left(name: str, rows_read: int, dropped: Sequence[Note]) -> str:
     if rows_read == 0:
         return f"{name}: 0 events; expected at least one row of user and item. Is this the right file?"
     eaten = "; ".join(f"{note.reason}: {note.count:,}" for note in dropped)

@@ -81,5 +81,5 @@ $(VENV)/.installed-up: $(VENV)/.installed
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP_INSTALL) --editable '.[dev,neural,ann,postgres,ranking,tracking,tuning,ui]'
+	$(PIP_INSTALL) --editable '.[dev,neural,ann,postgres,ranking,spark,tracking,tuning,ui]'
 	@touch $@

@@ -3,6 +3,7 @@
 import os
 import runpy
 import secrets
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +23,15 @@ def real_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("FORETASTE_DATA names no folder of public archives")
     return Path(folder).resolve()
+
+
+@pytest.fixture
+def needs_spark(monkeypatch):
+    """Skips where Spark cannot be started. Where it can, Java compiles but once what runs for seconds."""
+    pytest.importorskip("pyspark", reason="needs the extra spark")
+    if shutil.which("java") is None:
+        pytest.skip("Spark needs Java, and there is none on the PATH")
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 _POSTGRES = runpy.run_path(str(Path(__file__).with_name("temporary_postgres.py")))

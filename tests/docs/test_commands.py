@@ -52,7 +52,9 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_commands_of_a_page_run(page, folder, real_data):
+def test_the_commands_of_a_page_run(page, folder, real_data, request):
+    if page.stem == "larger-data":
+        request.getfixturevalue("needs_spark")
     if page.name == "README.md":
         assert run_block("foretaste demo", folder).returncode == 0  # what `make demo` runs
     server = None

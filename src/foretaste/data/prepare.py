@@ -4,8 +4,10 @@ The steps run in this order: row limit, repeated pairs, what was passed over, ra
 word counts: someone who rated an item 5 and later 2, or passed it over, does not like it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import narwhals as nw
@@ -18,6 +20,7 @@ from foretaste.data.engines import EVENTS, KEEP, Engine, Frame, PolarsEngine
 from foretaste.data.interactions import Dataset, Interactions
 from foretaste.data.raw import Note, RawTables
 from foretaste.data.schemas import ITEM_ID, PART, PARTS, PROMPTED, RATING, TIMESTAMP, USER_ID, WEIGHT
+from foretaste.data.spark import check_spark, spark_engine
 from foretaste.data.vocabulary import Vocabulary
 from foretaste.errors import DataError
 from foretaste.settings import Settings
@@ -30,8 +33,11 @@ _WEIGHT_COLUMNS = {"one": None, "rating": RATING, "events": EVENTS}
 class PrepareConfig(Settings):
     """Which events count, and how much."""
 
-    engine: Literal["polars"] = "polars"
-    """Where the steps are computed. `polars`: on this machine."""
+    engine: Literal["polars", "spark"] = "polars"
+    """Where the steps are computed, with equal results. `polars`: on this machine. `spark`: in the active Spark
+    session, or in one that the usual configuration of Spark describes."""
+    exchange_dir: Path | None = None
+    """Folder for the rows on their way to Spark and back, which all its machines see; None takes a temporary one."""
     max_interactions: int | None = Field(default=None, gt=0)
     """Read no more than the first so many events; None reads all."""
     min_rating: float | None = None
@@ -92,7 +98,8 @@ def prepare(raw: RawTables, config: PrepareConfig, engine: Engine | None = None)
     """
     columns = raw.interactions.collect_schema().names()
     _check(config, columns)
-    cleaned = _cleaned(raw, config, columns, engine or PolarsEngine())
+    with _opened(config) if engine is None else nullcontext(engine) as computing:
+        cleaned = _cleaned(raw, config, columns, computing)
     rows = cleaned.rows
     if rows.is_empty():
         raise DataError(_nothing_left(raw.info.name, cleaned.rows_read, cleaned.dropped))
@@ -115,6 +122,25 @@ def prepare(raw: RawTables, config: PrepareConfig, engine: Engine | None = None)
     is_prompted_N = rows[PROMPTED].fill_null(False).to_numpy() if PROMPTED in rows.columns else None
     negatives, truth = _pairs(raw.negatives, interactions), _pairs(raw.truth, interactions)
     return Prepared(dataset, audit, part_N, is_prompted_N, negatives, truth)
+
+
+def check_engine(config: PrepareConfig) -> None:
+    """Refuse an engine that cannot be started, before any data is read.
+
+    Raises:
+        ConfigError: something that it needs is missing; the message tells what brings it.
+    """
+    if config.engine == "spark":
+        check_spark(config.exchange_dir)
+
+
+@contextmanager
+def _opened(config: PrepareConfig) -> Iterator[Engine]:
+    if config.engine == "polars":
+        yield PolarsEngine()
+        return
+    with spark_engine(config.exchange_dir) as engine:
+        yield engine
 
 
 @dataclass(frozen=True)

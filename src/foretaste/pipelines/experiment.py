@@ -8,7 +8,7 @@ import polars as pl
 
 from foretaste.config import ExperimentConfig, ModelSpec
 from foretaste.data.interactions import Dataset, Interactions, Split
-from foretaste.data.prepare import Audit, Prepared, prepare
+from foretaste.data.prepare import Audit, Prepared, check_engine, prepare
 from foretaste.data.sources import read_source
 from foretaste.data.sources.tables import TablesConfig
 from foretaste.data.sources.tables import read as read_table
@@ -81,6 +81,7 @@ def pinned(config: ExperimentConfig) -> ExperimentConfig:
 
 def prepare_data(config: ExperimentConfig, narrator: Narrator) -> Prepared:
     """Read the source and prepare its events."""
+    check_engine(config.prepare)
     raw = read_source(config.data, config.bad_rows)
     if config.evaluation.candidate_file is not None:
         given = read_table(TablesConfig(path=config.evaluation.candidate_file), config.bad_rows)

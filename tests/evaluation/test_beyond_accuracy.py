@@ -14,6 +14,7 @@ from foretaste.evaluation.beyond_accuracy import (
     popularity_lift,
     popularity_rank,
     serendipity,
+    tastes,
 )
 
 
@@ -32,41 +33,65 @@ GENRES = csr([[1, 0], [0, 1], [1, 1], [0, 0]])
 def test_novelty_is_in_bits_and_skips_empty_slots():
     # Known to 4 and 1 of 8 users: 1 and 3 bits. An item that nobody has met counts as known to one.
     known = np.array([4, 1, 0])
-    assert novelty(lists([0, 1], [0, -1], [2, -1], [-1, -1]), known, 8) == pytest.approx([2, 1, 3, np.nan], nan_ok=True)
+    found = novelty(lists([0, 1], [0, -1], [2, -1], [-1, -1]), [1, 2], known, 8)
+    assert found[0] == pytest.approx([1, 1, 3, np.nan], nan_ok=True)
+    assert found[1] == pytest.approx([2, 1, 3, np.nan], nan_ok=True)
 
 
 def test_popularity_lift_is_beside_the_users_own_history():
     known = np.array([4, 2, 1])
     history = csr([[0, 1, 1], [0, 0, 0]])
     # The list is met by 4, the history by 1.5 on average.
-    assert popularity_lift(lists([0], [0]), history, known) == pytest.approx([4 / 1.5 - 1, np.nan], nan_ok=True)
+    found = popularity_lift(lists([0, 1], [0, 1]), [1, 2], history, known)
+    assert found[0] == pytest.approx([4 / 1.5 - 1, np.nan], nan_ok=True)
+    assert found[1] == pytest.approx([3 / 1.5 - 1, np.nan], nan_ok=True)
 
 
 def test_a_hit_that_the_popular_list_has_is_no_surprise():
     rank = popularity_rank(np.array([9, 8, 7, 6]))
     hits, seen = np.ones((1, 2)), csr([[1, 0, 0, 0]])
-    assert serendipity(lists([3, 1]), hits, rank).tolist() == [0.5]  # the popular list is 0, 1
-    assert serendipity(lists([2, 0]), hits, rank).tolist() == [0.5]  # 2 comes right after it
-    assert serendipity(lists([3, 2]), hits, rank, seen).tolist() == [0.5]  # 0 is seen: it is 1, 2
-    assert serendipity(lists([3, 2]), hits, rank, None, csr([[1, 0, 1, 1]])).tolist() == [0.5]  # of 0, 2, 3: 0, 2
-    assert serendipity(lists([3, 2]), np.zeros((1, 2)), rank).tolist() == [0]
+    one_and_two = [1, 2]
+    # The popular lists are 0 and 0, 1.
+    assert serendipity(lists([3, 1]), one_and_two, hits, rank).tolist() == [[1], [0.5]]
+    # 2 comes right after them; 1 does after the shorter one.
+    assert serendipity(lists([2, 0]), one_and_two, hits, rank).tolist() == [[1], [0.5]]
+    assert serendipity(lists([1, 0]), one_and_two, hits, rank).tolist() == [[1], [0]]
+    # 0 is seen: they are 1 and 1, 2.
+    assert serendipity(lists([3, 2]), one_and_two, hits, rank, seen).tolist() == [[1], [0.5]]
+    # Of 0, 2, 3: they are 0 and 0, 2.
+    assert serendipity(lists([3, 2]), one_and_two, hits, rank, None, csr([[1, 0, 1, 1]])).tolist() == [[1], [0.5]]
+    assert serendipity(lists([3, 2]), one_and_two, np.zeros((1, 2)), rank).tolist() == [[0], [0]]
 
 
 def test_diversity_is_one_minus_the_cosine_of_genres():
-    assert diversity(lists([0, 1], [0, 0], [0, 2]), GENRES) == pytest.approx([1, 0, 1 - 1 / np.sqrt(2)])
+    found = diversity(lists([0, 1, 0], [0, 0, 1], [0, 2, 2]), [1, 2, 3], GENRES)
+    assert np.isnan(found[0]).all()
+    assert found[1] == pytest.approx([1, 0, 1 - 1 / np.sqrt(2)])
+    assert found[2] == pytest.approx([2 / 3, 2 / 3, 2 / 3 * (1 - 1 / np.sqrt(2))])
 
 
 def test_diversity_leaves_out_what_is_not_described():
-    assert diversity(lists([0, 3, 1], [0, 3, -1]), GENRES) == pytest.approx([1, np.nan], nan_ok=True)
+    assert diversity(lists([0, 3, 1], [0, 3, -1]), [3], GENRES)[0] == pytest.approx([1, np.nan], nan_ok=True)
 
 
 def test_calibration_is_zero_for_the_genres_of_the_history_and_large_for_others():
     shares = genre_shares(GENRES)
     assert shares.toarray()[2].tolist() == [0.5, 0.5]
-    taste = (csr([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [1, 0, 0, 0]]) @ shares).tocsr()
-    values = calibration(lists([2, 3], [1, -1], [0, 1], [3, -1]), taste, shares)
+    taste = tastes(csr([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [1, 0, 0, 0]]), shares)
+    found = calibration(lists([2, 3], [1, 0], [0, 1], [3, -1]), [1, 2], taste, shares)
     # Half and half is met by one film that is both; comedy alone is missed by a drama; of the others nothing is known.
-    assert values == pytest.approx([0, np.log(1 / 0.01), np.nan, np.nan], nan_ok=True, abs=1e-6)
+    assert found[0] == pytest.approx([0, np.log(1 / 0.01), np.nan, np.nan], nan_ok=True, abs=1e-6)
+    # A comedy after the drama: half of the list.
+    half = np.log(1 / (0.99 / 2 + 0.01))
+    assert found[1] == pytest.approx([0, half, np.nan, np.nan], nan_ok=True, abs=1e-6)
+
+
+@pytest.mark.parametrize("num_genres", [3, 200])
+def test_tastes_add_up_the_genres_of_weighted_events(num_genres):
+    rng = np.random.default_rng(0)
+    history, genres = rng.random((5, 20)) * (rng.random((5, 20)) < 0.5), rng.random((20, num_genres)) < 0.1
+    shares = genre_shares(csr(genres))
+    assert tastes(csr(history), shares).toarray() == pytest.approx(history @ shares.toarray(), abs=1e-6)
 
 
 def test_coverage_counts_each_item_once():

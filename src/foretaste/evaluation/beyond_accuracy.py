@@ -1,9 +1,12 @@
 """What top-k lists are like beside being right: new, varied, surprising, true to a taste, spread over the catalogue.
 
-Each function takes the first K slots that it is given and returns one value per query, NaN where it is not defined, or
-one figure for all lists. Empty slots (-1) hold no item. `genres_IG` says which genres, categories or tags an item has;
-its rows may be empty.
+Those with a value per query judge the first K slots for each K of `cutoffs` in one pass: these ascend, and no list is
+shorter. They return value_XB, a row for each cut-off, NaN where it is not defined. The others give one figure for all
+lists. Empty slots (-1) hold no item. `genres_IG` says which genres, categories or tags an item has; its rows may be
+empty.
 """
+
+from collections.abc import Sequence
 
 import numba
 import numpy as np
@@ -12,13 +15,16 @@ from scipy import sparse
 
 from foretaste.arrays import EMPTY_SLOT, DoubleArray, IntArray, LongArray
 from foretaste.models.read_only import read_only
+from foretaste.models.sparse_product import dense_product
 from foretaste.models.sparse_rows import Rows, rows_of
 
 _ALPHA = 0.01
 """How much of the taste is mixed into the genres of a list, so that a missing genre costs much and not infinitely."""
+_FEW_GENRES = 64
+"""Up to so many, whole rows of them are added up quicker than the few that an item has."""
 
 
-def novelty(item_BK: IntArray, num_users_I: LongArray, num_users: int) -> DoubleArray:
+def novelty(item_BK: IntArray, cutoffs: Sequence[int], num_users_I: LongArray, num_users: int) -> DoubleArray:
     """How little known the items of a list are: their mean self-information, in bits.
 
     −log2(users who met the item / users), averaged over the filled slots (Zhou et al. 2010; Vargas & Castells 2011).
@@ -26,14 +32,16 @@ def novelty(item_BK: IntArray, num_users_I: LongArray, num_users: int) -> Double
 
     Args:
         item_BK: the lists.
+        cutoffs: the lengths that are judged.
         num_users_I: users who have met each item.
         num_users: users who have met any.
     """
-    information_I = -np.log2(np.maximum(num_users_I, 1) / max(num_users, 1))
-    return _mean_over_slots(information_I, item_BK)
+    return _means_over_slots(-np.log2(np.maximum(num_users_I, 1) / max(num_users, 1)), item_BK, cutoffs)
 
 
-def popularity_lift(item_BK: IntArray, history_BI: sparse.csr_array, num_users_I: LongArray) -> DoubleArray:
+def popularity_lift(
+    item_BK: IntArray, cutoffs: Sequence[int], history_BI: sparse.csr_array, num_users_I: LongArray
+) -> DoubleArray:
     """How much more popular the items of a list are than those that the user chose: their ratio, less 1.
 
     Mean popularity of the filled slots over mean popularity of the user's history, minus 1 (Abdollahpouri et al. 2020,
@@ -42,23 +50,50 @@ def popularity_lift(item_BK: IntArray, history_BI: sparse.csr_array, num_users_I
 
     Args:
         item_BK: the lists.
+        cutoffs: the lengths that are judged.
         history_BI: what each user has met.
         num_users_I: users who have met each item.
     """
     popularity_I = num_users_I.astype(np.float64)
-    is_met_BI = sparse.csr_array((np.ones(history_BI.nnz), history_BI.indices, history_BI.indptr), history_BI.shape)
-    length_B, met_B = np.diff(history_BI.indptr), is_met_BI @ popularity_I
-    mean_B = np.divide(met_B, length_B, out=np.full(len(length_B), np.nan), where=length_B > 0)
-    return np.asarray(_mean_over_slots(popularity_I, item_BK) / mean_B - 1)
+    chosen_B = np.empty(len(item_BK), dtype=np.float64)
+    _fill_means_of_rows(read_only(popularity_I), rows_of(history_BI), chosen_B)
+    return np.asarray(_means_over_slots(popularity_I, item_BK, cutoffs) / chosen_B - 1)
 
 
-def _mean_over_slots(value_I: DoubleArray, item_BK: IntArray) -> DoubleArray:
+@numba.njit(cache=True, nogil=True)
+def _fill_means_of_rows(value_I: DoubleArray, rows: Rows, mean_B: DoubleArray) -> None:  # pragma: no cover
+    for b in range(len(mean_B)):
+        start, stop = rows.indptr[b], rows.indptr[b + 1]
+        total = 0.0
+        for n in range(start, stop):
+            total += value_I[rows.indices[n]]
+        mean_B[b] = total / (stop - start) if stop > start else np.nan
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_means(
+    value_I: DoubleArray, item_BK: IntArray, cutoff_X: LongArray, mean_XB: DoubleArray
+) -> None:  # pragma: no cover
+    for b in range(len(item_BK)):
+        total, filled, start = 0.0, 0, 0
+        for x, cutoff in enumerate(cutoff_X):
+            for item in item_BK[b, start:cutoff]:
+                if item >= 0:
+                    total += value_I[item]
+                    filled += 1
+            mean_XB[x, b] = total / filled if filled else np.nan
+            start = cutoff
+
+
+def _means_over_slots(value_I: DoubleArray, item_BK: IntArray, cutoffs: Sequence[int]) -> DoubleArray:
     """The mean of the values of the filled slots; NaN without any."""
-    is_filled_BK = item_BK != EMPTY_SLOT
-    filled_B = is_filled_BK.sum(axis=1)
-    total_B = np.where(is_filled_BK, value_I[item_BK], 0.0).sum(axis=1)
-    mean_B: DoubleArray = np.divide(total_B, filled_B, out=np.full(len(item_BK), np.nan), where=filled_B > 0)
-    return mean_B
+    mean_XB = np.empty((len(cutoffs), len(item_BK)), dtype=np.float64)
+    _fill_means(read_only(value_I), read_only(np.ascontiguousarray(item_BK)), _lengths(cutoffs), mean_XB)
+    return mean_XB
+
+
+def _lengths(cutoffs: Sequence[int]) -> LongArray:
+    return read_only(np.array(cutoffs, dtype=np.int64))
 
 
 def popularity_rank(num_users_I: LongArray) -> IntArray:
@@ -69,43 +104,43 @@ def popularity_rank(num_users_I: LongArray) -> IntArray:
 
 
 @numba.njit(cache=True, nogil=True)
-def _count_unexpected(
+def _fill_unexpected(
     item_BK: IntArray,
     hit_BK: DoubleArray,
     rank_I: IntArray,
     exclude: Rows,
     candidates: Rows,
     ranks_all: bool,
-    unexpected_B: DoubleArray,
+    cutoff_X: LongArray,
+    share_XB: DoubleArray,
 ) -> None:  # pragma: no cover
-    num_queries, depth = item_BK.shape
-    for b in range(num_queries):
+    shortest, longest = cutoff_X[0], cutoff_X[-1]
+    share_XB[:] = 0.0
+    for b in range(len(item_BK)):
         seen = exclude.indices[exclude.indptr[b] : exclude.indptr[b + 1]]
         ranked = candidates.indices[candidates.indptr[b] : candidates.indptr[b + 1]]
-        count = 0
-        for k in range(depth):
+        for k in range(longest):
             if hit_BK[b, k] == 0.0:
                 continue
             own = rank_I[item_BK[b, k]]
-            if own < depth:
+            if own < shortest:
                 continue  # whatever is left out, the popular list of as many slots has it
-            before = 0
-            if ranks_all:
-                if own - len(seen) >= depth:
-                    before = depth
-                else:
-                    before = own
-                    for item in seen:
-                        before -= rank_I[item] < own
-            else:
+            before = own if ranks_all else 0
+            if not ranks_all:
                 for item in ranked:
                     before += rank_I[item] < own
-            count += before >= depth
-        unexpected_B[b] = count / depth
+            elif own - len(seen) < longest:
+                for item in seen:
+                    before -= rank_I[item] < own
+            for x, cutoff in enumerate(cutoff_X):
+                share_XB[x, b] += k < cutoff <= before
+    for x, cutoff in enumerate(cutoff_X):
+        share_XB[x] /= cutoff
 
 
 def serendipity(
     item_BK: IntArray,
+    cutoffs: Sequence[int],
     hit_BK: DoubleArray,
     rank_I: IntArray,
     exclude_BI: sparse.csr_array | None = None,
@@ -119,23 +154,25 @@ def serendipity(
 
     Args:
         item_BK: the lists.
+        cutoffs: the lengths that are judged.
         hit_BK: 1 where a slot holds a relevant item.
         rank_I: from `popularity_rank`.
         exclude_BI: items that a user may not get, with every item ranked.
         candidate_BI: the only items that a user may get, those of `exclude_BI` left out; None for all.
     """
     nothing = sparse.csr_array((len(item_BK), len(rank_I)), dtype=np.float32)
-    value_B = np.empty(len(item_BK), dtype=np.float64)
-    _count_unexpected(
+    share_XB = np.empty((len(cutoffs), len(item_BK)), dtype=np.float64)
+    _fill_unexpected(
         read_only(np.ascontiguousarray(item_BK)),
-        read_only(np.ascontiguousarray(hit_BK, dtype=np.float64)),
+        read_only(np.asfortranarray(hit_BK, dtype=np.float64)),
         read_only(rank_I),
         rows_of(nothing if exclude_BI is None else exclude_BI),
         rows_of(nothing if candidate_BI is None else candidate_BI),
         candidate_BI is None,
-        value_B,
+        _lengths(cutoffs),
+        share_XB,
     )
-    return value_B
+    return share_XB
 
 
 def genre_shares(genres_IG: sparse.csr_array) -> sparse.csr_array:
@@ -148,31 +185,33 @@ def genre_shares(genres_IG: sparse.csr_array) -> sparse.csr_array:
 
 
 @numba.njit(cache=True, nogil=True)
-def _mean_distance(item_BK: IntArray, genres: Rows, num_genres: int, value_B: DoubleArray) -> None:  # pragma: no cover
+def _fill_distances(
+    item_BK: IntArray, genres: Rows, num_genres: int, cutoff_X: LongArray, distance_XB: DoubleArray
+) -> None:  # pragma: no cover
     """The cosine with all items before is one dot product with the sum of their unit vectors."""
     sum_G = np.zeros(num_genres, dtype=np.float64)
     for b in range(len(item_BK)):
-        described, similarity = 0, 0.0
-        for item in item_BK[b]:
-            if item < 0:
-                continue
-            start, stop = genres.indptr[item], genres.indptr[item + 1]
-            if start == stop:
-                continue
-            unit = 1.0 / np.sqrt(stop - start)
-            for n in range(start, stop):
-                similarity += unit * sum_G[genres.indices[n]]
-                sum_G[genres.indices[n]] += unit
-            described += 1
-        for item in item_BK[b]:
+        described, similarity, first = 0, 0.0, 0
+        for x, cutoff in enumerate(cutoff_X):
+            for item in item_BK[b, first:cutoff]:
+                if item < 0 or genres.indptr[item] == genres.indptr[item + 1]:
+                    continue
+                start, stop = genres.indptr[item], genres.indptr[item + 1]
+                unit = 1.0 / np.sqrt(stop - start)
+                for n in range(start, stop):
+                    similarity += unit * sum_G[genres.indices[n]]
+                    sum_G[genres.indices[n]] += unit
+                described += 1
+            pairs = described * (described - 1) / 2
+            distance_XB[x, b] = 1.0 - similarity / pairs if pairs > 0 else np.nan
+            first = cutoff
+        for item in item_BK[b, :first]:
             if item >= 0:
                 for n in range(genres.indptr[item], genres.indptr[item + 1]):
                     sum_G[genres.indices[n]] = 0.0
-        pairs = described * (described - 1) / 2
-        value_B[b] = 1.0 - similarity / pairs if pairs > 0 else np.nan
 
 
-def diversity(item_BK: IntArray, genres_IG: sparse.csr_array) -> DoubleArray:
+def diversity(item_BK: IntArray, cutoffs: Sequence[int], genres_IG: sparse.csr_array) -> DoubleArray:
     """How unlike each other the items of a list are: the mean distance of its pairs by genre.
 
     Distance is 1 − cosine of the genre sets, |A ∩ B| / √(|A| |B|) (intra-list diversity, after Ziegler et al. 2005).
@@ -181,46 +220,61 @@ def diversity(item_BK: IntArray, genres_IG: sparse.csr_array) -> DoubleArray:
 
     Args:
         item_BK: the lists.
+        cutoffs: the lengths that are judged.
         genres_IG: a stored entry for each genre of each item.
     """
-    value_B = np.empty(len(item_BK), dtype=np.float64)
-    _mean_distance(read_only(np.ascontiguousarray(item_BK)), rows_of(genres_IG), genres_IG.shape[1], value_B)
-    return value_B
+    distance_XB = np.empty((len(cutoffs), len(item_BK)), dtype=np.float64)
+    item_BK = read_only(np.ascontiguousarray(item_BK))
+    _fill_distances(item_BK, rows_of(genres_IG), genres_IG.shape[1], _lengths(cutoffs), distance_XB)
+    return distance_XB
+
+
+def tastes(history_BI: sparse.csr_array, shares_IG: sparse.csr_array) -> sparse.csr_array:
+    """taste_BG = history_BI @ shares_IG: how much of each genre a history holds, events by their weight."""
+    num_users, num_genres = history_BI.shape[0], shares_IG.shape[1]
+    if num_genres > _FEW_GENRES:
+        return (history_BI @ shares_IG).tocsr()
+    taste_BG = dense_product(history_BI, shares_IG.toarray())
+    genre_BG, start_B = np.tile(np.arange(num_genres, dtype=np.int32), num_users), np.arange(num_users + 1) * num_genres
+    return sparse.csr_array((taste_BG.ravel(), genre_BG, start_B), shape=taste_BG.shape)
 
 
 @numba.njit(cache=True, nogil=True)
-def _divergence(
-    item_BK: IntArray, taste: Rows, shares: Rows, num_genres: int, value_B: DoubleArray
+def _fill_divergences(
+    item_BK: IntArray, taste: Rows, shares: Rows, num_genres: int, cutoff_X: LongArray, divergence_XB: DoubleArray
 ) -> None:  # pragma: no cover
     shown_G = np.zeros(num_genres, dtype=np.float64)
     for b in range(len(item_BK)):
         start, stop = taste.indptr[b], taste.indptr[b + 1]
-        weight = 0.0
+        weight, described, first = 0.0, 0, 0
         for n in range(start, stop):
             weight += taste.data[n]
-        described = 0
-        for item in item_BK[b]:
-            if item >= 0 and shares.indptr[item] < shares.indptr[item + 1]:
-                described += 1
-                for n in range(shares.indptr[item], shares.indptr[item + 1]):
-                    shown_G[shares.indices[n]] += shares.data[n]
-        if weight > 0.0 and described > 0:
-            divergence = 0.0
-            for n in range(start, stop):
-                p = taste.data[n] / weight
-                q = shown_G[taste.indices[n]] / described
-                if p > 0.0:
-                    divergence += p * np.log(p / ((1.0 - _ALPHA) * q + _ALPHA * p))
-            value_B[b] = max(divergence, 0.0)  # shares are rounded, so that those of equals may differ a little
-        else:
-            value_B[b] = np.nan
-        for item in item_BK[b]:
+        for x, cutoff in enumerate(cutoff_X):
+            for item in item_BK[b, first:cutoff]:
+                if item >= 0 and shares.indptr[item] < shares.indptr[item + 1]:
+                    described += 1
+                    for n in range(shares.indptr[item], shares.indptr[item + 1]):
+                        shown_G[shares.indices[n]] += shares.data[n]
+            first = cutoff
+            if weight > 0.0 and described > 0:
+                divergence = 0.0
+                for n in range(start, stop):
+                    if taste.data[n] > 0.0:
+                        p, q = taste.data[n] / weight, shown_G[taste.indices[n]] / described
+                        divergence += p * np.log(p / ((1.0 - _ALPHA) * q + _ALPHA * p))
+                # Shares are rounded, so that those of equals may differ a little.
+                divergence_XB[x, b] = max(divergence, 0.0)
+            else:
+                divergence_XB[x, b] = np.nan
+        for item in item_BK[b, :first]:
             if item >= 0:
                 for n in range(shares.indptr[item], shares.indptr[item + 1]):
                     shown_G[shares.indices[n]] = 0.0
 
 
-def calibration(item_BK: IntArray, taste_BG: sparse.csr_array, shares_IG: sparse.csr_array) -> DoubleArray:
+def calibration(
+    item_BK: IntArray, cutoffs: Sequence[int], taste_BG: sparse.csr_array, shares_IG: sparse.csr_array
+) -> DoubleArray:
     """How far the genres of a list are from those of the user's history: a Kullback-Leibler divergence, in nats.
 
     Σ over genres of p log(p / q̃), q̃ = 0.99 q + 0.01 p (Steck 2018). p: genres of the history, events by their weight,
@@ -230,14 +284,20 @@ def calibration(item_BK: IntArray, taste_BG: sparse.csr_array, shares_IG: sparse
 
     Args:
         item_BK: the lists.
-        taste_BG: history_BI @ shares_IG; rows need not sum to 1.
+        cutoffs: the lengths that are judged.
+        taste_BG: from `tastes`; rows need not sum to 1.
         shares_IG: from `genre_shares`.
     """
-    value_B = np.empty(len(item_BK), dtype=np.float64)
-    _divergence(
-        read_only(np.ascontiguousarray(item_BK)), rows_of(taste_BG), rows_of(shares_IG), shares_IG.shape[1], value_B
+    divergence_XB = np.empty((len(cutoffs), len(item_BK)), dtype=np.float64)
+    _fill_divergences(
+        read_only(np.ascontiguousarray(item_BK)),
+        rows_of(taste_BG),
+        rows_of(shares_IG),
+        shares_IG.shape[1],
+        _lengths(cutoffs),
+        divergence_XB,
     )
-    return value_B
+    return divergence_XB
 
 
 def coverage(item_BK: IntArray, num_items: int) -> float:

@@ -51,28 +51,29 @@ class Lists:
             exclude_BI: items that were not ranked.
             candidate_BI: the only items that were ranked; None for all.
         """
-        hit_BK, num_relevant_B = hits(top.item_BK, relevant_BI), np.diff(relevant_BI.indptr)
-        taste_BG = (history_BI @ self._shares_IG).tocsr() if "calibration" in self.names else None
+        item_BK, hit_BK, num_relevant_B = top.item_BK, hits(top.item_BK, relevant_BI), np.diff(relevant_BI.indptr)
         found: dict[str, DoubleArray] = {}
-        for cutoff in self.cutoffs:
-            items, hit = top.item_BK[:, :cutoff], hit_BK[:, :cutoff]
-            for name in self.names:
-                match name:
-                    case "novelty":
-                        value_B = beyond_accuracy.novelty(items, self.num_users_I, self._num_users)
-                    case "popularity_lift":
-                        value_B = beyond_accuracy.popularity_lift(items, history_BI, self.num_users_I)
-                    case "serendipity":
-                        value_B = beyond_accuracy.serendipity(items, hit, self._rank_I, exclude_BI, candidate_BI)
-                    case "diversity":
-                        value_B = beyond_accuracy.diversity(items, self._genres_IG)
-                    case "calibration":
-                        value_B = beyond_accuracy.calibration(items, taste_BG, self._shares_IG)
-                    case _ if name in HIT_METRICS:
-                        value_B = HIT_METRICS[name](hit, num_relevant_B)
-                    case _:
-                        continue
-                found[f"{name}@{cutoff}"] = value_B
+        value_XB: Iterable[DoubleArray]
+        for name in self.names:
+            match name:
+                case "novelty":
+                    value_XB = beyond_accuracy.novelty(item_BK, self.cutoffs, self.num_users_I, self._num_users)
+                case "popularity_lift":
+                    value_XB = beyond_accuracy.popularity_lift(item_BK, self.cutoffs, history_BI, self.num_users_I)
+                case "serendipity":
+                    value_XB = beyond_accuracy.serendipity(
+                        item_BK, self.cutoffs, hit_BK, self._rank_I, exclude_BI, candidate_BI
+                    )
+                case "diversity":
+                    value_XB = beyond_accuracy.diversity(item_BK, self.cutoffs, self._genres_IG)
+                case "calibration":
+                    taste_BG = beyond_accuracy.tastes(history_BI, self._shares_IG)
+                    value_XB = beyond_accuracy.calibration(item_BK, self.cutoffs, taste_BG, self._shares_IG)
+                case _ if name in HIT_METRICS:
+                    value_XB = [HIT_METRICS[name](hit_BK[:, :cutoff], num_relevant_B) for cutoff in self.cutoffs]
+                case _:
+                    continue
+            found |= {f"{name}@{cutoff}": value_B for cutoff, value_B in zip(self.cutoffs, value_XB, strict=True)}
         return found
 
     def catalogue(self, top: TopK) -> dict[str, float]:

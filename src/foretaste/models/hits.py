@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from foretaste.arrays import DoubleArray, IntArray, LongArray
+from foretaste.arrays import BoolArray, DoubleArray, IntArray, LongArray
 from foretaste.models.read_only import read_only
 from foretaste.models.sparse_rows import rows_of
 
@@ -21,14 +21,16 @@ Counts = npt.ArrayLike
 
 @numba.njit(cache=True, nogil=True)
 def _fill_hits(
-    item_BK: IntArray, indptr: LongArray, indices: IntArray, hit_BK: DoubleArray
+    item_BK: IntArray, indptr: LongArray, indices: IntArray, is_relevant_I: BoolArray, hit_BK: DoubleArray
 ) -> None:  # pragma: no cover
     num_queries, depth = item_BK.shape
     for b in range(num_queries):
-        relevant = indices[indptr[b] : indptr[b + 1]]
+        for n in range(indptr[b], indptr[b + 1]):
+            is_relevant_I[indices[n]] = True
         for k in range(depth):
-            place = np.searchsorted(relevant, item_BK[b, k])
-            hit_BK[b, k] = place < len(relevant) and relevant[place] == item_BK[b, k]
+            hit_BK[b, k] = item_BK[b, k] >= 0 and is_relevant_I[item_BK[b, k]]
+        for n in range(indptr[b], indptr[b + 1]):
+            is_relevant_I[indices[n]] = False
 
 
 def hits(item_BK: IntArray, relevant_BI: sparse.csr_array) -> DoubleArray:
@@ -36,12 +38,12 @@ def hits(item_BK: IntArray, relevant_BI: sparse.csr_array) -> DoubleArray:
 
     Args:
         item_BK: item indices, -1 in an empty slot.
-        relevant_BI: the relevant items of each query, indices sorted within a row.
+        relevant_BI: the relevant items of each query.
     """
     # By columns: NumPy then adds up the slots of many queries at once.
     hit_BK = np.empty(item_BK.shape, dtype=np.float64, order="F")
-    rows = rows_of(relevant_BI)
-    _fill_hits(read_only(np.ascontiguousarray(item_BK)), rows.indptr, rows.indices, hit_BK)
+    rows, is_relevant_I = rows_of(relevant_BI), np.zeros(relevant_BI.shape[1], dtype=bool)
+    _fill_hits(read_only(np.ascontiguousarray(item_BK)), rows.indptr, rows.indices, is_relevant_I, hit_BK)
     return hit_BK
 
 
@@ -69,9 +71,11 @@ def mrr(hit_BK: Hits, num_relevant_B: Counts) -> DoubleArray:  # noqa: ARG001
 def average_precision(hit_BK: Hits, num_relevant_B: Counts) -> DoubleArray:
     """The precision at each hit, summed, over min(K, relevant); its mean over users is MAP."""
     hit_BK = np.asarray(hit_BK, dtype=np.float64)
-    depth = hit_BK.shape[1]
-    precision_BK = np.cumsum(hit_BK, axis=1) / np.arange(1, depth + 1)
-    return np.asarray((precision_BK * hit_BK).sum(axis=1) / np.minimum(num_relevant_B, depth))
+    num_hits_B, total_B = np.zeros(len(hit_BK)), np.zeros(len(hit_BK))
+    for rank, hit_B in enumerate(hit_BK.T, start=1):
+        num_hits_B += hit_B
+        total_B += hit_B * num_hits_B / rank
+    return total_B / np.minimum(num_relevant_B, hit_BK.shape[1])
 
 
 def ndcg(hit_BK: Hits, num_relevant_B: Counts) -> DoubleArray:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from foretaste.arrays import DoubleArray
-from foretaste.evaluation import beyond_accuracy
+from foretaste.evaluation import beyond_accuracy, genres
 from foretaste.evaluation.metrics import HIT_METRICS, METRICS
 from foretaste.models.hits import hits
 from foretaste.models.protocol import TopK
@@ -32,7 +32,7 @@ class Lists:
         self._num_users = int(np.count_nonzero(self.history_length_U))
         self._rank_I = beyond_accuracy.popularity_rank(self.num_users_I)
         self._genres_IG = genres_IG
-        self._shares_IG = beyond_accuracy.genre_shares(genres_IG) if has_genres else None
+        self._shares_IG = genres.genre_shares(genres_IG) if has_genres else None
 
     def values(
         self,
@@ -65,10 +65,10 @@ class Lists:
                         item_BK, self.cutoffs, hit_BK, self._rank_I, exclude_BI, candidate_BI
                     )
                 case "diversity":
-                    value_XB = beyond_accuracy.diversity(item_BK, self.cutoffs, self._genres_IG)
+                    value_XB = genres.diversity(item_BK, self.cutoffs, self._genres_IG)
                 case "calibration":
-                    taste_BG = beyond_accuracy.tastes(history_BI, self._shares_IG)
-                    value_XB = beyond_accuracy.calibration(item_BK, self.cutoffs, taste_BG, self._shares_IG)
+                    taste_BG = genres.tastes(history_BI, self._shares_IG)
+                    value_XB = genres.calibration(item_BK, self.cutoffs, taste_BG, self._shares_IG)
                 case _ if name in HIT_METRICS:
                     value_XB = [HIT_METRICS[name](hit_BK[:, :cutoff], num_relevant_B) for cutoff in self.cutoffs]
                 case _:

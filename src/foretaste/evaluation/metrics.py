@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from foretaste.arrays import DoubleArray
-from foretaste.evaluation import beyond_accuracy
+from foretaste.evaluation import beyond_accuracy, genres
 from foretaste.evaluation.auc import auc
 from foretaste.models.hits import Counts, Hits, average_precision, hit_rate, mrr, ndcg, precision, recall
 
@@ -42,8 +42,8 @@ METRICS: dict[str, Metric] = {
     "novelty": Metric("Novelty", "list", None, beyond_accuracy.novelty),
     "serendipity": Metric("Serendipity", "list", "higher", beyond_accuracy.serendipity),
     "popularity_lift": Metric("Popularity lift", "list", None, beyond_accuracy.popularity_lift),
-    "diversity": Metric("Diversity", "list", None, beyond_accuracy.diversity, needs_genres=True),
-    "calibration": Metric("Calibration", "list", "lower", beyond_accuracy.calibration, needs_genres=True),
+    "diversity": Metric("Diversity", "list", None, genres.diversity, needs_genres=True),
+    "calibration": Metric("Calibration", "list", "lower", genres.calibration, needs_genres=True),
     "coverage": Metric("Coverage", "catalogue", "higher", beyond_accuracy.coverage),
     "gini": Metric("Gini", "catalogue", "lower", beyond_accuracy.gini),
 }

@@ -55,6 +55,39 @@ def test_parquet_with_numbers_for_ids_and_real_times(tmp_path):
     ]
 
 
+def test_the_parts_of_a_table_are_read_as_one(tmp_path):
+    folder = tmp_path / "events"
+    folder.mkdir()
+    for part, users in {"part-00001": ["c", None], "part-00000": ["b", "a"]}.items():
+        rows = pl.DataFrame({"user_id": users, "item_id": ["i", "j"]})
+        rows.write_parquet(folder / f"{part}.snappy.parquet")
+        (folder / f".{part}.snappy.parquet.crc").write_bytes(b"\0")
+    (folder / "_SUCCESS").touch()
+    with pytest.raises(DataError, match=r"holds 2 tables.*take all as parts of one, by file: '\*\.parquet'"):
+        read_source(TablesConfig(path=folder))
+    config = TablesConfig(path=folder, file="*.parquet")
+    raw = read_source(config, BadRows(max_bad_share=0.5, quarantine_dir=tmp_path))
+    assert raw.interactions.collect().rows() == [("b", "i"), ("a", "j"), ("c", "i")]
+    assert (raw.info.name, raw.rows_read) == ("events", 4)
+    assert [(note.count, note.examples) for note in raw.notes if note.drops_events] == [(1, ("line 4",))]
+    assert pl.read_csv(tmp_path / "events.rejected.csv").rows() == [(4, "no user_id", ",j")]
+
+    checksum = raw.info.checksum
+    pl.DataFrame({"user_id": ["d"], "item_id": ["k"]}).write_parquet(folder / "part-00002.parquet")
+    assert read_source(config, BadRows(max_bad_share=0.5, quarantine_dir=tmp_path)).info.checksum != checksum
+    pl.DataFrame({"user_id": [4], "item_id": ["k"]}).write_parquet(folder / "part-00002.parquet")
+    with pytest.raises(
+        DataError, match=r"part-00002.parquet has the columns user_id \(Int64\), item_id \(String\), and"
+    ):
+        read_source(config)
+    with pytest.raises(DataError, match=r"has no part-9\*\.parquet"):
+        read_source(TablesConfig(path=folder, file="part-9*.parquet"))
+    (folder / "day=2").mkdir()
+    pl.DataFrame({"user_id": ["d"]}).write_parquet(folder / "day=2/part-00002.parquet")
+    with pytest.raises(DataError, match=r"several files part-00002.parquet; expected one"):
+        read_source(config)
+
+
 def test_one_table_in_an_archive_is_found_and_of_several_one_is_named(tmp_path):
     with ZipFile(tmp_path / "data.zip", "w") as archive:
         archive.writestr("data/events.csv.gz", gzip.compress(b"user_id,item_id\n007,i\n"))

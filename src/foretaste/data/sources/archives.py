@@ -1,5 +1,6 @@
 """The files of a data set, wherever they lie: in a folder, in a zip or in a tar archive."""
 
+import fnmatch
 import gzip
 import hashlib
 import lzma
@@ -10,6 +11,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import IO, Self, TypeAlias
@@ -100,6 +102,19 @@ class Folder:
             here = ", ".join(self.names[:8]) + (", …" if len(self.names) > 8 else "")
             raise DataError(f"{self.path} has no {' or '.join(wanted)}; it has {here or 'no files'}")
         return found
+
+    def require_all(self, pattern: str) -> list[Path]:
+        """Every file whose name matches a pattern such as `*.parquet`, at any depth, in the order of their names.
+
+        Raises:
+            DataError: none does, or two of one name do, or one is packed and damaged.
+        """
+        names = sorted(PurePosixPath(member).name for member in self.names)
+        matching = fnmatch.filter(names, pattern)
+        twice = next((name for name, next_name in pairwise(matching) if name == next_name), None)
+        if twice is not None:
+            raise DataError(f"{self.path} has several files {twice}; expected one: name the folder that is meant")
+        return [self.require(name) for name in matching or [pattern]]
 
     def add(self, path: Path) -> Path:
         """A file from elsewhere that belongs to the data set: unpacked if need be, and part of the checksum.

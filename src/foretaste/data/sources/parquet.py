@@ -1,4 +1,4 @@
-"""Tables in Parquet files."""
+"""Tables in Parquet files: one file, or the parts that a cluster writes into a folder."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,16 +12,12 @@ from foretaste.errors import DataError
 
 @dataclass(frozen=True)
 class Parquet:
-    """A Parquet file. Its rows are counted from 1, in place of lines."""
+    """A table of Parquet. Its rows are counted from 1, in place of lines, on through the parts."""
 
-    path: Path
+    name: str
+    parts: tuple[Path, ...]
     columns: tuple[str, ...]
     has_names = True
-
-    @property
-    def name(self) -> str:
-        """See `Table`."""
-        return self.path.name
 
     @property
     def out_of_joint(self) -> pl.Expr:
@@ -31,7 +27,7 @@ class Parquet:
     def scan(self, types: Mapping[str, pl.DataType]) -> pl.LazyFrame:
         """See `Table`. Dates and times become UTC seconds, lists text with `|` between. Ids
         that pandas made floats become whole numbers again."""
-        frame = pl.scan_parquet(self.path)
+        frame = pl.scan_parquet(list(self.parts))
         return frame.select(
             _plain(column, dtype).cast(types.get(column, pl.String()), strict=False)
             for column, dtype in frame.collect_schema().items()
@@ -44,16 +40,35 @@ class Parquet:
             yield Row(number, ",".join(value or "" for value in row), row)
 
 
-def open_parquet(path: Path) -> Parquet:
+def open_parquet(*parts: Path, name: str | None = None) -> Parquet:
     """Read the names of the columns.
 
+    Args:
+        parts: one file, or several that make up a table, in their order.
+        name: of the table, for messages; None takes the first file's.
+
     Raises:
-        DataError: it is not a Parquet file, or a damaged one.
+        DataError: one is not a Parquet file, or a damaged one, or its columns are not those of the first.
     """
+    first, *others = [_schema(part) for part in parts]
+    for part, schema in zip(parts[1:], others, strict=True):
+        if schema != first:
+            raise DataError(
+                f"{part.name} has the columns {_spoken(schema)}, and {parts[0].name} has {_spoken(first)}; parts of a "
+                f"table have equal ones: write them again together, or name those that belong together"
+            )
+    return Parquet(name or parts[0].name, parts, tuple(first))
+
+
+def _schema(path: Path) -> pl.Schema:
     try:
-        return Parquet(path, tuple(pl.read_parquet_schema(path)))
+        return pl.Schema(pl.read_parquet_schema(path))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path.name} is no whole Parquet file ({error}); write or fetch it again") from error
+
+
+def _spoken(schema: pl.Schema) -> str:
+    return ", ".join(f"{name} ({dtype})" for name, dtype in schema.items())
 
 
 def _plain(column: str, dtype: pl.DataType) -> pl.Expr:

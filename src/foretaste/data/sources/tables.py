@@ -13,7 +13,9 @@ from foretaste.data.schemas import ITEM_COLUMNS, USER_COLUMNS, Column
 from foretaste.data.sources.archives import Folder
 from foretaste.data.sources.attributes import read_attributes
 from foretaste.data.sources.delimited import Encoding
+from foretaste.data.sources.parquet import open_parquet
 from foretaste.data.sources.reading import JSON_SUFFIXES, PARQUET_SUFFIXES, open_table, read_events
+from foretaste.data.sources.tabular import Table
 from foretaste.data.validate import BadRows
 from foretaste.errors import DataError
 from foretaste.settings import Settings
@@ -44,7 +46,8 @@ class TablesConfig(Settings):
     path: Path
     """The file of interactions, or a folder or archive that holds it."""
     file: str | None = None
-    """Name of the file of interactions in a folder or archive that holds several."""
+    """Name of the file of interactions in a folder or archive that holds several; `*.parquet` takes all that match as
+    the parts of one table."""
     columns: ColumnsConfig = ColumnsConfig()
     """Which column is which, where the names do not tell."""
     separator: str | None = Field(default=None, min_length=1, max_length=2)
@@ -71,10 +74,8 @@ def read(config: TablesConfig, bad_rows: BadRows) -> RawTables:
     """
     path = locate(config.path)
     folder = Folder.open(path)
-    is_plain_file = path.is_file() and folder.root is not None
-    file = folder.require(path.name if is_plain_file else config.file or _only_table(folder))
     scratch = Path(folder.scratch.name)
-    table = open_table(file, scratch, config.separator, config.header, encoding=config.encoding)
+    table = _open(path, folder, config, scratch)
     events = read_events(table, bad_rows, scratch, config.columns.model_dump(exclude_none=True))
     items, item_notes = _attributes(config.items_path, ITEM_COLUMNS, config, folder, bad_rows)
     users, user_notes = _attributes(config.users_path, USER_COLUMNS, config, folder, bad_rows)
@@ -89,14 +90,24 @@ def read(config: TablesConfig, bad_rows: BadRows) -> RawTables:
     )
 
 
+def _open(path: Path, folder: Folder, config: TablesConfig, scratch: Path) -> Table:
+    is_plain_file = path.is_file() and folder.root is not None
+    name = path.name if is_plain_file else config.file or _only_table(folder)
+    if "*" in name and name.endswith(PARQUET_SUFFIXES):
+        return open_parquet(*folder.require_all(name), name=folder.name)
+    return open_table(folder.require(name), scratch, config.separator, config.header, encoding=config.encoding)
+
+
 def _only_table(folder: Folder) -> str:
     suffixes = (*_TEXT_SUFFIXES, *JSON_SUFFIXES, *PARQUET_SUFFIXES)
     names = [name for name in folder.names if PurePosixPath(name.removesuffix(".gz")).suffix in suffixes]
     if len(names) == 1:
         return PurePosixPath(names[0]).name
+    parts = len(names) > 1 and all(name.endswith(PARQUET_SUFFIXES) for name in names)
     raise DataError(
         f"{folder.path} holds {len(names) or 'no'} tables{': ' + ', '.join(names[:8]) if names else ''}; "
         "expected one: name the file of interactions, as in file: ratings.csv"
+        + ("; or take all as parts of one, by file: '*.parquet'" if parts else "")
     )
 
 

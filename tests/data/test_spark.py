@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import narwhals as nw
 import numpy as np
 import polars as pl
+import psutil
 import pytest
 
 from foretaste.data import spark
@@ -90,12 +91,14 @@ def test_a_session_of_our_own_ends_and_bad_rows_are_accounted_for(needs_spark, t
 
     good = [f"u{n % 7},i{n % 11},{n % 5},{n}" for n in range(400)]
     (tmp_path / "events.csv").write_text("\n".join(["user_id,item_id,rating,timestamp", *good, "u1,,3,5"]) + "\n")
+    before = {each.pid for each in psutil.Process().children()}
     read = [read_source(TablesConfig(path=tmp_path / "events.csv")) for _ in range(2)]
     by_spark = outcome(read[0], BY_SPARK)
     assert by_spark == outcome(read[1], PrepareConfig())
     assert [(note.reason, note.count) for note in by_spark[0].dropped[:1]] == [("no item_id", 1)]
     with pytest.raises(PySparkException, match="No active"):
         SparkSession.active()
+    assert {each.pid for each in psutil.Process().children()} == before, "Java ended, if it was started"
 
 
 @pytest.mark.slow

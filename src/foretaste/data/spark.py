@@ -103,6 +103,7 @@ class SparkBridge:
 
 @contextmanager
 def _session() -> Iterator[Any]:
+    from pyspark import SparkContext
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
@@ -113,6 +114,7 @@ def _session() -> Iterator[Any]:
     if active is not None:
         yield active
         return
+    had_java = SparkContext._gateway is not None
     builder = SparkSession.builder.appName("foretaste")
     for key, value in _QUIET.items():
         builder = builder.config(key, value)
@@ -126,6 +128,24 @@ def _session() -> Iterator[Any]:
         yield started
     finally:
         started.stop()
+        if not had_java:
+            _end_java()
+
+
+def _end_java() -> None:
+    """End the Java that PySpark started here: after `stop` it idles with a gigabyte that training may need.
+
+    PySpark has no public way to do so; Java ends when its standard input does.
+    """
+    from pyspark import SparkContext
+
+    gateway: Any = SparkContext._gateway
+    process = getattr(gateway, "proc", None)
+    if process is not None:
+        SparkContext._gateway = SparkContext._jvm = None
+        gateway.shutdown()
+        process.stdin.close()
+        process.wait()
 
 
 @contextmanager

@@ -22,6 +22,14 @@ def test_figures_that_cannot_train_are_refused():
         OptimizerConfig(beta2=1.0)
 
 
+@pytest.mark.parametrize(
+    ("cold", "set_to", "epochs", "share"), [(20, None, 5, 1.0), (7, None, 1, 1.0), (3, None, 1, 0.75), (3, 2, 2, 1.0)]
+)
+def test_a_warm_start_learns_for_a_quarter_of_the_epochs_unless_it_is_told(cold, set_to, epochs, share):
+    warm = TrainingConfig(epochs=cold, warm_start={"epochs": set_to}).continued()
+    assert (warm.epochs, warm.epoch_share) == (epochs, share)
+
+
 def test_a_config_is_read_without_torch():
     code = "import sys, foretaste.training.config; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -86,6 +86,27 @@ def test_every_positive_comes_once_an_epoch_in_another_order(fit, random_interac
     assert [len(batch) for batch in rows[:5]] == [64, 64, 64, 64, 44]
 
 
+def test_part_of_an_epoch_is_another_draw_each_time(fit, random_interactions):
+    rows, told = [], []
+
+    def loss(batch):
+        rows.append(list(zip(batch.user_B.tolist(), batch.positive_B.tolist(), strict=True)))
+        return 1 + 0 * module.item(batch.positive_B).sum(1)
+
+    module = Tables(sparse=False)
+    listening = {"progress": lambda done, total, figures: told.append((done, total))}
+    _, result = fit(module=module, loss=loss, epochs=2, epoch_share=0.25, context=listening)
+    # A quarter of 300 rows is a batch of 64 and one of 11.
+    assert [len(batch) for batch in rows] == [64, 11, 64, 11]
+    first, second = rows[0] + rows[1], rows[2] + rows[3]
+    every = set(zip(random_interactions.user_N.tolist(), random_interactions.item_N.tolist(), strict=True))
+    assert set(first) <= every
+    assert set(second) <= every
+    assert set(first) != set(second)
+    assert told[-1] == (4, 4)
+    assert [figures["loss"] for figures in result.history] == [1.0, 1.0]
+
+
 def test_the_step_is_that_of_the_mean_of_weighted_losses(make_interactions):
     # One batch of two rows with weights 1 and 3, a loss whose gradient is 1 a row: (1 + 3)/2 = 2, times the rate 0.1.
     module = nn.Embedding(2, 1)

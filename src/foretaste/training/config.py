@@ -93,7 +93,8 @@ class WarmStartConfig(Settings):
     """What is different in a training that begins where an earlier model ended."""
 
     epochs: int | None = Field(default=None, ge=1)
-    """Passes over all positives; null for a quarter of those of a cold start, rounded down, at least one."""
+    """Passes over all positives; null for a quarter of those of a cold start, rounded down. Where that is less than one
+    it is one over three quarters, half or a quarter of the positives."""
     learning_rate_factor: float = Field(default=1.0, gt=0.0)
     """Multiplies the learning rate. The optimiser starts anew and knows nothing of the earlier steps."""
 
@@ -103,6 +104,8 @@ class TrainingConfig(Settings):
 
     epochs: int = Field(default=20, ge=1)
     """Passes over all positives."""
+    epoch_share: float = Field(default=1.0, gt=0.0, le=1.0)
+    """Share of the positives that an epoch takes, drawn anew for each."""
     batch_size: int = Field(default=2048, ge=1)
     """Positives a step, over all processes."""
     learning_rate: float = Field(default=1e-3, gt=0.0)
@@ -138,6 +141,7 @@ class TrainingConfig(Settings):
         return self.model_copy(
             update={
                 "epochs": changes.epochs or max(1, self.epochs // 4),
+                "epoch_share": self.epoch_share * (1.0 if changes.epochs else min(1.0, self.epochs / 4)),
                 "learning_rate": self.learning_rate * factor,
                 "optimizer": optimizer,
                 "early_stopping": None,

@@ -138,7 +138,8 @@ class _Run:
         self.sampler = build_sampler(config.sampler, interactions, self.positives, generator, task.score)
         self.optimizers = build_optimizers(self.module, config, task.groups)
         self.stopping = EarlyStopping(config.early_stopping) if config.early_stopping and context.validate else None
-        self.steps_per_epoch = math.ceil(len(interactions) / config.batch_size)
+        self.rows_per_epoch = math.ceil(len(interactions) * config.epoch_share)
+        self.steps_per_epoch = math.ceil(self.rows_per_epoch / config.batch_size)
         self.position = Position()
         self.reported_at = 0.0
 
@@ -202,9 +203,9 @@ class _Run:
         return loss_sum, interrupts > 0
 
     def order_of_epoch(self, epoch: int) -> Tensor:
-        """order_N: the permutation of an epoch, a function of seed and epoch alone."""
+        """The rows of an epoch in order, a function of seed and epoch alone."""
         generator = torch.Generator(self.device).manual_seed(derived_seed(self.context.seed, _ORDERS, epoch))
-        return torch.randperm(len(self.positives), generator=generator, device=self.device)
+        return torch.randperm(len(self.positives), generator=generator, device=self.device)[: self.rows_per_epoch]
 
     def learning_rate_factor(self, step: int) -> float:
         """The schedule's factor at a step of the current epoch."""
@@ -226,8 +227,8 @@ class _Run:
 
     def figures(self, first_step: int, started_at: float) -> dict[str, float]:
         """Mean loss and learning rate of the current epoch so far, and its speed since `first_step`."""
-        rows_done = min(self.position.step * self.config.batch_size, len(self.positives))
-        rows_now = rows_done - min(first_step * self.config.batch_size, len(self.positives))
+        rows_done = min(self.position.step * self.config.batch_size, self.rows_per_epoch)
+        rows_now = rows_done - min(first_step * self.config.batch_size, self.rows_per_epoch)
         return {
             "loss": self.position.loss_sum / rows_done,
             "samples_per_second": rows_now / (time.perf_counter() - started_at),

@@ -1,9 +1,12 @@
 """Two stages beside each retriever alone: how good on test, by paired tests, and what a request costs beside ALS.
 
-    FORETASTE_DATA=... python benchmarks/two_stage.py [--only goodbooks] [--splits shipped] [--serving] [--write]
+    FORETASTE_DATA=... python benchmarks/two_stage.py [--only goodbooks] [--splits shipped] [--part valid] [--serving]
+        [--write]
 
 The models are those of `configs/two-stage-*.yaml`, with the hyperparameters that stand there, fitted on everything
-before test. The quality is that of `foretaste run` and `foretaste compare`. The serving part asks one engine of each
+before test. The quality is that of `foretaste run` and `foretaste compare`. `rolling` has four test windows, each a
+tenth of the events, one right after the other up to the newest; a user of several windows counts once, with the mean.
+`--part valid` fits on train and judges on valid, to choose by. The serving part asks one engine of each
 model in turns, round by round, and tells processor time of one request of ten items; run it with one thread.
 """
 
@@ -12,6 +15,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +23,12 @@ import numpy as np
 
 from foretaste.artifacts.bundle import BundleContents, write_bundle
 from foretaste.config import ExperimentConfig, load_config
-from foretaste.data.interactions import Dataset
+from foretaste.data.interactions import Dataset, Interactions
 from foretaste.evaluation.protocol import Evaluation, EvaluationConfig, evaluate
-from foretaste.evaluation.significance import compare
+from foretaste.evaluation.significance import compare, estimates_of
+from foretaste.evaluation.windows import by_user
 from foretaste.models.protocol import Recommender
-from foretaste.pipelines.experiment import Divided, divide, fit
+from foretaste.pipelines.experiment import divide, fit
 from foretaste.pipelines.narration import Silence
 from foretaste.serving.engine import Engine, RecommendRequest
 
@@ -34,13 +39,13 @@ RANDOM = [
     "split={method: random, valid: 0.1, test: 0.1}",
     "models.two_stage.holdout={method: random, share: 0.1, windows: 3}",
 ]
-SPLITS: dict[str, list[str]] = {"shipped": [], "random": RANDOM}
+ROLLING = ["split={method: global_time, valid: 0.1, test: 0.1, windows: 4}"]
+SPLITS: dict[str, list[str]] = {"shipped": [], "rolling": ROLLING, "random": RANDOM}
 METRIC = "ndcg@10"
 USERS, ROUNDS, HISTORY = 1000, 5, 10
 
 
-def fitted(config: ExperimentConfig, divided: Divided) -> dict[str, Recommender]:
-    dataset = divided.dataset(divided.history)
+def fitted(config: ExperimentConfig, dataset: Dataset) -> dict[str, Recommender]:
     models = {}
     for label, spec in config.models.items():
         models[label], seconds = fit(spec, dataset, None, config.seed, label, Silence())
@@ -48,24 +53,32 @@ def fitted(config: ExperimentConfig, divided: Divided) -> dict[str, Recommender]
     return models
 
 
-def quality(models: dict[str, Recommender], divided: Divided) -> list[dict[str, Any]]:
-    """NDCG@10 and Recall@10 on test, and two stages minus each retriever, paired by user."""
+def judged(models: dict[str, Recommender], known: Interactions, held_out: Interactions) -> dict[str, Evaluation]:
     told = EvaluationConfig(cutoffs=(10,), metrics=("ndcg", "recall"))
-    judged: dict[str, Evaluation] = {
-        label: evaluate(model, divided.history, divided.split.test, told) for label, model in models.items()
-    }
-    values = {label: evaluation.values[METRIC] for label, evaluation in judged.items()}
+    return {label: evaluate(model, known, held_out, told) for label, model in models.items()}
+
+
+def quality(windows: list[dict[str, Evaluation]]) -> list[dict[str, Any]]:
+    """NDCG@10 and Recall@10 over all windows, and two stages minus each retriever, paired by user."""
+    models = list(windows[0])
+    values, recall = (
+        {label: by_user([window[label] for window in windows], metric) for label in models}
+        for metric in (METRIC, "recall@10")
+    )
+    estimates = estimates_of(values)
     others = [label for label in models if label != "two_stage"]
     against = compare([("two_stage", label) for label in others], values)
     rows = []
-    for label, evaluation in judged.items():
-        estimate = evaluation.estimates[METRIC]
+    for label in models:
+        estimate = estimates[label]
         row: dict[str, Any] = {
             "model": label,
-            "users": len(evaluation.user_B),
+            "users": len(values[label]),
             METRIC: [round(each, 4) for each in (estimate.mean, estimate.low, estimate.high)],
-            "recall@10": round(evaluation.mean("recall@10"), 4),
+            "recall@10": round(float(recall[label].mean()), 4),
         }
+        if len(windows) > 1:
+            row["windows"] = [round(window[label].mean(METRIC), 4) for window in windows]
         if label in others:
             found = against[others.index(label)]
             gain = found.difference
@@ -124,6 +137,7 @@ def main() -> None:
     parser.add_argument(
         "--splits", nargs="+", choices=list(SPLITS), default=list(SPLITS), help="how ml-100k is divided"
     )
+    parser.add_argument("--part", choices=["valid", "test"], default="test", help="what is judged")
     parser.add_argument("--serving", action="store_true", help="also what a request costs")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="laid over the config")
     parser.add_argument("--write", action="store_true", help=f"to {RESULTS.name}, beside what stands there")
@@ -135,13 +149,18 @@ def main() -> None:
         for split in options.splits if name == "ml-100k" else ["shipped"]:
             config = load_config(ROOT / "configs" / file, ExperimentConfig, [*SPLITS[split], *options.set])
             divided = divide(config, Silence())
-            key = f"{name}, {divided.split.method.replace('_', ' ')} split"
+            key = f"{name}, {divided.split.method.replace('_', ' ')} split{', rolling' * (split == 'rolling')}"
             print(key, flush=True)
-            models = fitted(config, divided)
-            told = found.setdefault(key, {})
-            told["quality"] = quality(models, divided)
+            told, windows = found.setdefault(key, {}), []
+            for window in (*divided.earlier, divided.split):
+                known, held_out = replace(divided, split=window).history, window.test
+                if options.part == "valid":
+                    known, held_out = window.train, window.valid
+                models = fitted(config, divided.dataset(known))
+                windows.append(judged(models, known, held_out))
+            told["quality"] = quality(windows)
             if options.serving and split == "shipped":
-                told["serving"] = serving(models, config, divided.dataset(divided.history))
+                told["serving"] = serving(models, config, divided.dataset(known))
             if options.write:
                 RESULTS.write_text(json.dumps(found, indent=2) + "\n")
 

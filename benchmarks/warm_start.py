@@ -9,7 +9,8 @@ turn, and are judged on the same test by full ranking. `--chain` begins with hal
 steps, each a warm start from the one before.
 
 Three tests: `time`, the newest tenth of all events; `earlier`, the newest tenth of what was before that; and `users`, a
-random tenth of all events, which judges nearly every user and so tells smaller differences. `--part valid` does the same within train, to choose hyperparameters by.
+random tenth of all events, which judges nearly every user and so tells smaller differences. `--part valid` does the
+same within train, to choose hyperparameters by.
 
 How many epochs the champion and the cold start have is found on events that the champion's part holds out in the same
 way; the time of that is told apart.

@@ -3,16 +3,17 @@ import pytest
 
 from foretaste.arrays import EMPTY_SLOT
 from foretaste.evaluation.protocol import Evaluation
-from foretaste.evaluation.windows import average, mean
+from foretaste.evaluation.windows import average, by_user, mean
 from foretaste.models.protocol import TopK
 
 
-def judged(**values):
+def judged(users=None, **values):
     size = len(next(iter(values.values())))
+    user_B = np.arange(size, dtype=np.int32) if users is None else np.array(users, dtype=np.int32)
     top = TopK(np.full((size, 1), EMPTY_SLOT, dtype=np.int32), np.zeros((size, 1), dtype=np.float32))
     arrays = {name: np.array(value_B, dtype=float) for name, value_B in values.items()}
     nobody = np.zeros(size, dtype=bool)
-    return Evaluation(np.arange(size, dtype=np.int32), arrays, np.ones(size, dtype=np.int32), nobody, top, "all")
+    return Evaluation(user_B, arrays, np.ones(size, dtype=np.int32), nobody, top, "all")
 
 
 def test_each_window_counts_alike_however_many_users_it_has():
@@ -30,3 +31,9 @@ def test_who_is_not_defined_is_left_out_and_so_is_a_metric_that_a_window_lacks()
     told = average(windows)
     assert list(told) == ["ndcg", "lift"]
     assert told["lift"].mean == pytest.approx(2)
+
+
+def test_a_user_of_several_windows_counts_once():
+    windows = [judged(users=[2, 7], ndcg=[1.0, 0.2]), judged(users=[0, 2], ndcg=[0.5, 0.0])]
+    # User 0 in one window, user 2 in both, user 7 in one.
+    assert by_user(windows, "ndcg") == pytest.approx([0.5, 0.5, 0.2])

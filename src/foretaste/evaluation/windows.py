@@ -5,6 +5,7 @@ from math import hypot
 
 import numpy as np
 
+from foretaste.arrays import DoubleArray
 from foretaste.evaluation.protocol import Evaluation
 from foretaste.evaluation.significance import Estimate
 
@@ -12,6 +13,21 @@ from foretaste.evaluation.significance import Estimate
 def mean(windows: Sequence[Evaluation], metric: str) -> float:
     """The mean over windows of one metric, each window alike however many users it has."""
     return float(np.mean([window.mean(metric) for window in windows]))
+
+
+def by_user(windows: Sequence[Evaluation], metric: str) -> DoubleArray:
+    """value_V: the mean of each of V users over the windows in which the user was judged, in the order of the indices.
+
+    For a paired test over all windows: two values of one user are not independent, so each user counts once.
+
+    Args:
+        windows: over one vocabulary of users.
+        metric: defined for every user.
+    """
+    user_N = np.concatenate([window.user_B for window in windows])
+    value_N = np.concatenate([window.values[metric] for window in windows])
+    _, row_N, times_V = np.unique(user_N, return_inverse=True, return_counts=True)
+    return np.asarray(np.bincount(row_N, weights=value_N) / times_V)
 
 
 def average(windows: Sequence[Evaluation]) -> dict[str, Estimate]:

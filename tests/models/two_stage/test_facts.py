@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
 import pytest
 
 from foretaste.data.features import FeaturesConfig
-from foretaste.models.two_stage.facts import Facts, fit_facts, recency
+from foretaste.models.two_stage.facts import Facts, Layout, encode, fit_facts, recency
 
 
 def test_recency_is_the_age_and_the_place_among_all_items(dataset_of):
@@ -47,3 +50,17 @@ def test_facts_are_those_of_the_events_that_are_given(dataset_of, later):
     popularity_I = fit_facts(known, FeaturesConfig(item_columns=()), ()).number_IF[:, 0]
     # Item 2 has one event, the last one; without it, it stands at the mean.
     assert (popularity_I[2] == popularity_I[1]) == later
+
+
+def test_facts_of_fewer_events_have_the_columns_of_all(dataset_of):
+    # Item 2 was met last; its year alone is missing, and its genre alone is known.
+    dataset = dataset_of([[1, 1, 0], [1, 0, 1]], days=[0, 1, 2, 9], genres=[[], [], ["war"]])
+    dataset = replace(dataset, catalogue=dataset.catalogue.with_columns(year=pl.Series([1990, 1996, None])))
+    early = dataset.with_interactions(dataset.interactions.select(slice(0, 3)))
+    config = FeaturesConfig(item_columns=("year", "genres"), min_rows=1, popularity=False)
+    layout = Layout.of(encode(dataset, config))
+    assert layout.numbers == ("year", "year is missing")
+    assert Layout.of(encode(early, config)).numbers == ("year",)
+    facts = fit_facts(early, config, (), layout)
+    np.testing.assert_allclose(facts.number_IF[:, :2], [[-1, 0], [1, 0], [0, 0]])
+    assert facts.num_columns == len(layout.words) == 1

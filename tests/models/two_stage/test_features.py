@@ -6,7 +6,7 @@ from foretaste.models.protocol import Query
 from foretaste.models.sparse_rows import rows_of
 from foretaste.models.two_stage.candidates import Candidates
 from foretaste.models.two_stage.facts import Facts
-from foretaste.models.two_stage.features import BASE_RANK, describe
+from foretaste.models.two_stage.features import BASE_RANK, describe, praise
 
 
 @pytest.fixture
@@ -41,6 +41,16 @@ def test_equal_scores_are_no_distance_and_rank_by_item(facts):
     np.testing.assert_array_equal(feature_NF[:, :2], [[0, 0], [0, 1], [0, 2]])
     assert np.isfinite(feature_NF).all()
     np.testing.assert_array_equal(feature_NF[:, -1], 0.0)
+
+
+def test_praise_is_a_score_near_the_best_and_a_low_rank(facts):
+    candidates = Candidates(np.array([0, 2]), np.array([2, 3], dtype=np.int32))
+    nobody = Query.of_history(sparse.csr_array((1, 4), dtype=np.float32))
+    scores_RBI = np.array([[[0, 0, 2, 6]], [[0, 0, 1, 9]]], dtype=np.float32)  # both retrievers prefer item 3
+    worse_F, better_F = describe(candidates, scores_RBI, nobody, facts)
+    told_F = np.array(praise(2, len(better_F)))
+    assert (np.sign(better_F - worse_F)[:4] == told_F[:4]).all()
+    assert (told_F[4:] == 0).all()
 
 
 def test_a_row_does_not_depend_on_the_others(facts):

@@ -5,9 +5,9 @@ from foretaste.errors import ModelError
 from foretaste.models.protocol import FitContext
 from foretaste.models.registry import build
 from foretaste.models.two_stage import learning
-from foretaste.models.two_stage.config import HoldoutConfig, TwoStageConfig
+from foretaste.models.two_stage.config import HoldoutConfig, RankerConfig, TwoStageConfig
 from foretaste.models.two_stage.features import BASE_RANK
-from foretaste.models.two_stage.learning import learn, lessons, windows
+from foretaste.models.two_stage.learning import Lessons, fit_trees, learn, lessons, windows
 
 CONFIG = TwoStageConfig(
     retrievers={"item_knn": {}},
@@ -106,6 +106,17 @@ def test_a_retriever_that_knew_the_window_would_be_all_that_is_looked_at(tastes)
     # Of an unmet item an honest memory says nothing, so that no tree can ask it.
     assert STANDING not in honest.feature_X
     assert {STANDING, BASE_RANK} & set(leaking.feature_X[: leaking.node_end_T[0]].tolist())
+
+
+@pytest.mark.parametrize("monotone", [True, False])
+def test_praise_never_counts_against_an_item_unless_it_may(monotone):
+    # A hundred users met what their retriever puts last of five.
+    standing_N = np.tile(np.arange(0, -5, -1), 100)
+    feature_NF = np.column_stack([standing_N, -standing_N]).astype(np.float32)
+    upside_down = Lessons(feature_NF, standing_N == -4, np.full(100, 5))
+    config = RankerConfig(trees=5, min_leaf_rows=5, column_share=1, monotone=monotone)
+    score_N = fit_trees(upside_down, 1, config, seed=0).evaluate(feature_NF[:5])
+    assert (np.diff(score_N) <= 0).all() == monotone
 
 
 def test_at_most_so_many_users_of_a_window_teach(tastes):

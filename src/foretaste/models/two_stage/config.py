@@ -42,6 +42,9 @@ class RankerConfig(Settings):
     """Share of the features that a tree may look at, drawn for each."""
     truncation: int = Field(default=30, ge=1)
     """Slots from the top whose order counts: somewhat more than the longest list that matters."""
+    monotone: bool = True
+    """A retriever's praise never counts against an item: of two candidates alike in all else, the one that a retriever
+    puts higher scores no lower. It keeps the trees from learning chance where few users teach."""
 
 
 def _default_retrievers() -> dict[str, ModelSpec]:

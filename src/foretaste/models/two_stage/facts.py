@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from foretaste.arrays import SECONDS_PER_DAY, DoubleArray, FloatArray, IntArray
-from foretaste.data.features import FeaturesConfig, fit_features
+from foretaste.data.features import FeaturesConfig, FeatureTable, fit_features
 from foretaste.data.interactions import Dataset, Interactions
 from foretaste.models.popularity import decayed_counts
 from foretaste.models.protocol import State
@@ -45,22 +45,54 @@ class Facts(NamedTuple):
         )
 
 
-def fit_facts(dataset: Dataset, config: FeaturesConfig, half_lives_days: tuple[float, ...]) -> Facts:
-    """The facts of all items of the catalogue, learnt from the events of `dataset` alone.
+class Layout(NamedTuple):
+    """Which columns facts have, by name and in order. What there is to tell depends on the events that are known: a
+    column may flag what is missing only once an item that lacks it was met."""
+
+    numbers: tuple[str, ...]
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, table: FeatureTable) -> Self:
+        """That of encoded items."""
+        return cls(tuple(column.name for column in table.columns), tuple(table.bags))
+
+
+def encode(dataset: Dataset, config: FeaturesConfig) -> FeatureTable:
+    """The columns of the catalogue, learnt from the events of `dataset` alone.
 
     Raises:
         DataError: a column that the config names is not there, or is of a type that cannot become a feature.
     """
     # Every column of words is compared with the history as a whole, however few words it has.
     config = config.model_copy(update={"embed_above": 0, "history_means": False, "user_columns": ()})
-    events = dataset.interactions
-    table = fit_features(dataset, config).encode_items(dataset.catalogue, events.item_counts())
-    number_IF = np.column_stack([table.dense_XF, recency(events, half_lives_days)]).astype(np.float32)
-    bags = list(table.bags.values())
-    nothing = sparse.csr_array((len(dataset.catalogue), 0), dtype=np.float32)
+    return fit_features(dataset, config).encode_items(dataset.catalogue, dataset.interactions.item_counts())
+
+
+def fit_facts(
+    dataset: Dataset, config: FeaturesConfig, half_lives_days: tuple[float, ...], layout: Layout | None = None
+) -> Facts:
+    """The facts of all items of the catalogue, learnt from the events of `dataset` alone.
+
+    Args:
+        dataset: the events that are known.
+        config: which columns count.
+        half_lives_days: time scales of popularity.
+        layout: the columns to have; one that these events say nothing of is zero. Without it, those that they give.
+
+    Raises:
+        DataError: a column that the config names is not there, or is of a type that cannot become a feature.
+    """
+    table = encode(dataset, config)
+    names, words = layout or Layout.of(table)
+    number_I_by_name = dict(zip((column.name for column in table.columns), table.dense_XF.T, strict=True))
+    zero_I = np.zeros(len(table), dtype=np.float32)
+    numbers = [number_I_by_name.get(name, zero_I)[:, None] for name in names]
+    nothing = sparse.csr_array((len(table), 0), dtype=np.float32)
+    bags = [table.bags.get(name, nothing) for name in words]
     sizes = [bag.shape[1] for bag in bags]
     return Facts(
-        number_IF,
+        np.hstack([*numbers, recency(dataset.interactions, half_lives_days)]).astype(np.float32),
         rows_of(sparse.hstack([nothing, *bags], format="csr", dtype=np.float32)),
         np.repeat(np.arange(len(bags)), sizes).astype(np.int32),
         len(bags),

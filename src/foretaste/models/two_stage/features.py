@@ -20,6 +20,11 @@ BASE_RANK = 1
 """The column with the rank that the first retriever gives, counted from 0."""
 
 
+def praise(num_retrievers: int, num_features: int) -> list[int]:
+    """For each column 1 where more of it is praise by a retriever, -1 where less of it is, and 0 for all others."""
+    return [1, -1] * num_retrievers + [0] * (num_features - 2 * num_retrievers)
+
+
 @numba.njit(cache=True, nogil=True)
 def _standing(
     item_C: IntArray, scores_I: FloatArray, standing_C: FloatArray, rank_C: FloatArray

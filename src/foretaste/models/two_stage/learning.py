@@ -21,8 +21,8 @@ from foretaste.models.protocol import Query, Recommender
 from foretaste.models.topk import queries_per_block
 from foretaste.models.two_stage.candidates import propose
 from foretaste.models.two_stage.config import HoldoutConfig, RankerConfig, TwoStageConfig
-from foretaste.models.two_stage.facts import Facts, fit_facts
-from foretaste.models.two_stage.features import describe
+from foretaste.models.two_stage.facts import Facts, Layout, encode, fit_facts
+from foretaste.models.two_stage.features import describe, praise
 from foretaste.models.two_stage.trees import Trees, trees_of
 
 FitRetrievers = Callable[[Dataset], Sequence[Recommender]]
@@ -77,10 +77,11 @@ def learn(dataset: Dataset, config: TwoStageConfig, fit_retrievers: FitRetriever
     """
     rng = np.random.default_rng(seed)
     taught = []
+    layout = Layout.of(encode(dataset, config.features))  # what is served is read by the same trees
     for window in windows(dataset.interactions, config.holdout, seed):
         before = dataset.with_interactions(window.train)
         models = fit_retrievers(before)
-        facts = fit_facts(before, config.features, config.half_lives_days)
+        facts = fit_facts(before, config.features, config.half_lives_days, layout)
         taught.append(lessons(models, facts, window, config, rng))
     found = [each for each in taught if each is not None and len(each.size_G)]
     if not found:
@@ -93,7 +94,7 @@ def learn(dataset: Dataset, config: TwoStageConfig, fit_retrievers: FitRetriever
         np.concatenate([each.is_relevant_N for each in found]),
         np.concatenate([each.size_G for each in found]),
     )
-    return fit_trees(together, config.ranker, seed)
+    return fit_trees(together, len(config.retrievers), config.ranker, seed)
 
 
 def lessons(
@@ -127,10 +128,11 @@ def lessons(
     return Lessons(np.concatenate(features), np.concatenate(relevant), np.concatenate(sizes)) if features else None
 
 
-def fit_trees(lessons: Lessons, config: RankerConfig, seed: int) -> Trees:
+def fit_trees(lessons: Lessons, num_retrievers: int, config: RankerConfig, seed: int) -> Trees:
     """LambdaRank; the same lessons, config and seed give the same trees on any number of threads."""
     import lightgbm
 
+    constraints = praise(num_retrievers, lessons.feature_NF.shape[1]) if config.monotone else None
     booster = lightgbm.train(
         {
             "objective": "lambdarank",
@@ -140,6 +142,7 @@ def fit_trees(lessons: Lessons, config: RankerConfig, seed: int) -> Trees:
             "lambda_l2": config.regularization,
             "feature_fraction": config.column_share,
             "lambdarank_truncation_level": config.truncation,
+            "monotone_constraints": constraints,
             "seed": seed % 2**31,
             "deterministic": True,
             "force_row_wise": True,

@@ -86,3 +86,15 @@ def test_a_run_is_not_shared(small_config, tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="started in 2; train with `torchrun"):
         run(small_config(), tmp_path, [])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_training_inside_another_is_not_shared(small_config, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    retrievers = {"als": {}, "mf": {"type": "bpr_mf"}}
+    config = small_config(models={"both": {"type": "two_stage", "retrievers": retrievers}})
+    with pytest.raises(
+        ConfigError, match=r"models\.both: retrievers\.mf learns by gradient, and torchrun started 2"
+    ) as told:
+        train(config, tmp_path, Silence())
+    assert "foretaste train CONFIG --model both" in str(told.value)
+    assert not list(tmp_path.iterdir())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from foretaste.artifacts.bundle import Bundle, BundleContents
 from foretaste.artifacts.store import BundleStore
-from foretaste.config import ExperimentConfig
+from foretaste.config import ExperimentConfig, ModelSpec
 from foretaste.errors import ArtifactError, ConfigError
 from foretaste.evaluation.protocol import Evaluation
 from foretaste.evaluation.protocol import evaluate as evaluate_model
@@ -14,7 +14,7 @@ from foretaste.pipelines.experiment import Divided, divide, fit, learns_by_gradi
 from foretaste.pipelines.narration import Narrator, Silence
 from foretaste.pipelines.promotion import tell_registries
 from foretaste.pipelines.warm_start import Beginning, beginnings
-from foretaste.training.processes import is_writer, joined
+from foretaste.training.processes import is_writer, joined, num_processes
 
 
 def train(
@@ -51,13 +51,16 @@ def train(
         Label → bundle; empty for a process that only helps to train.
 
     Raises:
-        ConfigError: the config has no such model, or none that can begin at the bundle of `warm_start`.
+        ConfigError: the config has no such model, or none that can begin at the bundle of `warm_start`; or a model of
+            several learns by gradient inside another, under torchrun.
         ArtifactError: there is no such bundle.
     """
     if label is not None and label not in config.models:
         raise ConfigError(f"no model '{label}' in the config; it has {', '.join(config.models)}.")
     config = pinned(config.model_copy(update={"tracking": None}))  # where runs are sent is no part of a bundle
     labels = list(config.models) if label is None else [label]
+    if num_processes() > 1:
+        _check_shared({each: config.models[each] for each in labels})
     store = BundleStore(artifacts / "bundles")
     begun: dict[str, Beginning] = {}
     if warm_start is not None:
@@ -110,6 +113,19 @@ def train(
     if promote and is_writer():
         tell_registries(store, narrator)
     return bundles
+
+
+def _check_shared(specs: dict[str, ModelSpec]) -> None:
+    """Refuse what several processes would never end: they share the training of a model, and not of models in it."""
+    for label, spec in specs.items():
+        inner: dict[str, ModelSpec] = getattr(spec.hyperparameters, "retrievers", {})
+        shared = [f"retrievers.{name}" for name, one in inner.items() if learns_by_gradient(one)]
+        if shared:
+            raise ConfigError(
+                f"models.{label}: {', '.join(shared)} learns by gradient, and torchrun started {num_processes()} "
+                f"processes, which cannot share a training inside another; train it in one process, as in "
+                f"`foretaste train CONFIG --model {label}`, and the others with --model and torchrun."
+            )
 
 
 def evaluate_bundle(config: ExperimentConfig, bundle: Bundle, narrator: Narrator) -> Evaluation:

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -51,9 +50,3 @@ class LogHandler(logging.Handler):
             self._log.failure("library", record.exc_info[1], fields)
         else:
             self._log.write(level, "library", fields)
-
-
-def flush_streams() -> None:
-    """What was printed comes before what is logged."""
-    sys.stdout.flush()
-    sys.stderr.flush()

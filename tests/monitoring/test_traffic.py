@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from foretaste.errors import ConfigError
-from foretaste.monitoring.traffic import Latency, model_versions, traffic, traffic_by
+from foretaste.monitoring.traffic import Latency, slower_than, traffic, traffic_by
 from foretaste.monitoring.windows import Window
 
 
@@ -32,7 +32,7 @@ def test_a_window_without_requests(write, database, window):
     write()
     found = traffic(database, window)
     assert (found.num_requests, found.error_share, found.latency, found.cold_share) == (0, 0.0, None, None)
-    assert model_versions(database, window) == []
+    assert slower_than(database, window, "b1", 10.0) == (0, 0)
 
 
 def test_latencies_agree_with_those_of_all_requests(write, a_request, database, window):
@@ -42,6 +42,16 @@ def test_latencies_agree_with_those_of_all_requests(write, a_request, database, 
     expected = Latency(*np.quantile(latency_ms, [0.5, 0.95, 0.99]))
     for name in ("p50_ms", "p95_ms", "p99_ms"):
         assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=0.04)
+
+
+def test_slow_answers_of_a_bundle_are_counted(write, a_request, database, window):
+    rows = [a_request(latency_ms=ms, model_version="b1") for ms in (1, 49, 51, 120, 900)]
+    rows += [a_request(latency_ms=900, model_version="b2"), a_request(latency_ms=900, model_version="b1", status=500)]
+    rows += [a_request(hour=-1, latency_ms=900, model_version="b1")]
+    write(rows)
+    assert slower_than(database, window, "b1", 100.0) == (2, 5)
+    assert slower_than(database, window, "b1", 0.5) == (5, 5)
+    assert slower_than(database, window, "b2", 1e6) == (0, 1)
 
 
 def test_groups_agree_with_a_count_over_all_rows(write, a_request, database, window):
@@ -73,7 +83,6 @@ def test_groups_agree_with_a_count_over_all_rows(write, a_request, database, win
             assert one.fallback_share == pytest.approx(
                 sum(row.fallback_reason is not None for row in answered) / len(showing) if showing else 0
             )
-    assert model_versions(database, window) == ["b2", "b1"]
 
 
 @pytest.mark.parametrize(("length", "hours"), [("1h", 1), ("7d", 168), ("2w", 336)])

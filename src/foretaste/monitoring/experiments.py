@@ -23,7 +23,7 @@ _ALPHA = 0.05
 _POWER = 0.8
 _TIGHTEST_AT = 5000.0
 """Users at which the sequence is tightest; it must be fixed before anybody looks, and matters little."""
-_ENOUGH_USERS = 30
+ENOUGH_USERS = 30
 """Of each variant, for the normal approximation."""
 _MOST_USERS = 1e12
 
@@ -55,6 +55,11 @@ class Arm:
         mean_shown = self.num_shown / self.num_users
         return max(squares, 0.0) / max(self.num_users - 1, 1) / mean_shown**2
 
+    @property
+    def rate_variance(self) -> float:
+        """Variance of the rate."""
+        return self.user_variance / self.num_users
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -75,6 +80,7 @@ def arms(
     window: Window,
     by: Literal["variant", "model_version"] = "variant",
     *,
+    since: float = -math.inf,
     until: float = math.inf,
 ) -> dict[str, Arm]:
     """Every variant, or every bundle, that showed items in a window; a request without a user is a user of its own.
@@ -85,11 +91,12 @@ def arms(
         database: of the log.
         window: of the requests.
         by: what tells the arms apart.
+        since: UTC seconds; earlier requests are left out.
         until: UTC seconds; later requests are left out, since people have not had the time to click.
     """
     row, event = REQUESTS.c, FEEDBACK.c
-    end_seconds = min(float(window.end_seconds), until)
-    inside = (row.timestamp >= window.start_seconds) & (row.timestamp < end_seconds)
+    start_seconds, end_seconds = max(float(window.start_seconds), since), min(float(window.end_seconds), until)
+    inside = (row.timestamp >= start_seconds) & (row.timestamp < end_seconds)
     user = sa.func.coalesce(row.user_id, row.request_id)
     variant = sa.func.coalesce(row[by], "")
     shown = (
@@ -102,7 +109,7 @@ def arms(
     clicked = (
         sa.select(variant.label("variant"), user.label("user"), sa.func.count(sa.distinct(item)).label("clicked"))
         .select_from(FEEDBACK.join(REQUESTS, event.request_id == row.request_id))
-        .where(event.timestamp >= window.start_seconds, event.kind == "click", event.slot.is_not(None), inside)
+        .where(event.timestamp >= start_seconds, event.kind == "click", event.slot.is_not(None), inside)
         .group_by(variant, user)
         .subquery()
     )
@@ -122,9 +129,9 @@ def compare(baseline: Arm, other: Arm, least_difference: float) -> Comparison | 
         other: what may be better.
         least_difference: the smallest true difference of the rates that matters, > 0.
     """
-    if min(baseline.num_users, other.num_users) < _ENOUGH_USERS:
+    if min(baseline.num_users, other.num_users) < ENOUGH_USERS:
         return None
-    variance = baseline.user_variance / baseline.num_users + other.user_variance / other.num_users
+    variance = baseline.rate_variance + other.rate_variance
     num_users = baseline.num_users + other.num_users
     mean, margin = other.rate - baseline.rate, always_valid_margin(variance * num_users, num_users)
     return Comparison(

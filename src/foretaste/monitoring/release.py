@@ -1,23 +1,33 @@
 """How a newly promoted model does live: against fixed limits, and against the model that it took the place of.
 
-Clicks are compared by a confidence sequence, since a release is looked at again and again (see `experiments.py`), and
-shares of requests by Wilson's interval. What is compared are two times of one service, not two arms of an experiment:
-limits are wide, so that a weekend is no fault of the model.
+A release is looked at again and again, and whatever sends it back holds at all looks together: clicks are compared by a
+confidence sequence (`experiments.py`), shares of requests and slow answers by a test to match (`sequential.py`).
+Where the model before answers nobody any more, two times of one service are compared: limits are wide, so that a
+weekend is no fault of the model, and what was falling before may go on falling (`baseline.py`).
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import Field
 
 from foretaste.data.log_database import LogDatabase
-from foretaste.monitoring.experiments import Arm, arms, compare
-from foretaste.monitoring.outcomes import proportion
+from foretaste.monitoring.baseline import Falling, arm_of, falling
+from foretaste.monitoring.experiments import ENOUGH_USERS, Arm, always_valid_margin, compare
+from foretaste.monitoring.sequential import is_above
 from foretaste.monitoring.thresholds import Thresholds, beyond
-from foretaste.monitoring.traffic import Traffic, traffic_by
+from foretaste.monitoring.traffic import Traffic, slower_than, traffic_by
 from foretaste.monitoring.windows import SECONDS_PER_HOUR, Window
 from foretaste.settings import Settings
+
+_SLOWEST = 0.01
+"""Of the answers those above the p99."""
+_ONE_SIDED = 1.645
+"""95 % of a normal distribution lie below so many deviations."""
+_AreSlow: TypeAlias = Callable[[float], bool]
+"""Whether it is shown that more than one in a hundred answers takes longer than so many milliseconds."""
 
 
 class WatchConfig(Settings):
@@ -36,7 +46,7 @@ class WatchConfig(Settings):
     max_click_through_loss: float | None = Field(default=0.1, ge=0, le=1)
     """Share of the click-through rate before that may be lost. Crossed when the loss is larger, and is shown."""
     max_error_rise: float | None = Field(default=0.01, ge=0, le=1)
-    """Share of requests that fail, above that of the model before; crossed when the whole interval lies above."""
+    """Share of requests that fail, above that of the model before. Crossed when it is larger, and is shown."""
     max_fallback_rise: float | None = Field(default=0.2, ge=0, le=1)
     """Share of answers of popular items, likewise."""
     max_latency_ratio: float | None = Field(default=3, ge=1)
@@ -97,82 +107,85 @@ def judge_release(
         config: the limits.
     """
     until = min(now, since + config.hours * SECONDS_PER_HOUR)
+    begin = since - config.before_hours * SECONDS_PER_HOUR
     window = _hours(since, until)
-    earlier = _hours(since - config.before_hours * SECONDS_PER_HOUR, until)
     ours = traffic_by(database, window, "model_version").get(version)
-    theirs = None if before is None else traffic_by(database, earlier, "model_version").get(before)
+    theirs = None if before is None else traffic_by(database, _hours(begin, until), "model_version").get(before)
     counts = (ours.num_requests if ours else 0, theirs.num_requests if theirs else 0)
     if ours is None or ours.num_requests < config.min_requests:
         return Release(*counts, ())
+
+    def are_slow(limit_ms: float) -> bool:
+        return is_above(*slower_than(database, window, version, limit_ms), _SLOWEST)
+
     settled = min(until, now - config.settle_minutes * 60)
-    our_arm = arms(database, window, "model_version", until=settled).get(version)
-    figures = [*_own(ours, our_arm, config)]
+    our_arm = arm_of(database, version, since, settled)
+    figures = [*_own(ours, our_arm, are_slow, config)]
     if before is not None and theirs is not None and theirs.num_requests >= config.min_requests:
-        figures += _against(ours, theirs, config)
-        their_arm = arms(database, earlier, "model_version", until=settled).get(before)
-        figures += _clicks(our_arm, their_arm, config)
+        figures += _against(ours, theirs, are_slow, config)
+        if config.max_click_through_loss is not None and our_arm is not None:
+            least_shown = config.min_requests * our_arm.num_shown / ours.num_requests
+            beside = arm_of(database, before, since, settled)
+            if beside is not None and beside.num_shown >= least_shown:
+                figures += _clicks(our_arm, beside, None, config.max_click_through_loss, "at the same time")
+            elif (past := arm_of(database, before, begin, since)) is not None:
+                fallen = falling(database, before, begin, settled, since)
+                figures += _clicks(our_arm, past, fallen, config.max_click_through_loss, "before")
     return Release(*counts, tuple(figures))
 
 
-def _own(ours: Traffic, arm: Arm | None, config: WatchConfig) -> Iterator[LiveFigure]:
+def _own(ours: Traffic, arm: Arm | None, are_slow: _AreSlow, config: WatchConfig) -> Iterator[LiveFigure]:
+    counts = {"fallback_share": ours.num_answered}
     for name, value, most in beyond(ours, config.thresholds):
-        told = f"{name} is {value:.4g} over {ours.num_requests:,} requests, above {most:g}."
-        yield LiveFigure(name, value, most, True, told)
+        count = counts.get(name, ours.num_requests)
+        is_shown = are_slow(most) if name == "latency_p99_ms" else is_above(round(value * count), count, most)
+        told = f"{name} is {value:.4g} over {ours.num_requests:,} requests, above {most:g}"
+        yield LiveFigure(name, value, most, is_shown, f"{told}." if is_shown else f"{told}, which may be chance.")
     limit = config.thresholds.min_click_through
-    if limit is not None and arm is not None:
-        rate = proportion(round(arm.num_clicked), round(arm.num_shown))
-        if rate is not None:
-            told = (
-                f"{rate.mean:.2%} [{rate.low:.2%} {rate.high:.2%}] of what is shown is clicked; at least {limit:.2%}."
-            )
-            yield LiveFigure("min_click_through", rate.mean, limit, rate.high < limit, told)
+    if limit is not None and arm is not None and arm.num_users >= ENOUGH_USERS:
+        margin = always_valid_margin(arm.user_variance, arm.num_users)
+        low, high = max(arm.rate - margin, 0.0), arm.rate + margin
+        told = f"{arm.rate:.2%} [{low:.2%} {high:.2%}] of what is shown is clicked; at least {limit:.2%}."
+        yield LiveFigure("min_click_through", arm.rate, limit, high < limit, told)
 
 
-def _against(ours: Traffic, theirs: Traffic, config: WatchConfig) -> Iterator[LiveFigure]:
+def _against(ours: Traffic, theirs: Traffic, are_slow: _AreSlow, config: WatchConfig) -> Iterator[LiveFigure]:
+    fall_back = "of answers are popular items for want of better"
     rises = (
-        (
-            "error_rise",
-            ours.error_share,
-            theirs.error_share,
-            ours.num_requests,
-            config.max_error_rise,
-            "of requests fail",
-        ),
-        (
-            "fallback_rise",
-            ours.fallback_share,
-            theirs.fallback_share,
-            ours.num_answered,
-            config.max_fallback_rise,
-            "of answers are popular items for want of better",
-        ),
+        ("error_rise", ours.error_share, theirs.error_share, ours.num_requests, "of requests fail"),
+        ("fallback_rise", ours.fallback_share, theirs.fallback_share, ours.num_answered, fall_back),
     )
-    for name, now, then, count, rise, words in rises:
-        found = proportion(round(now * count), count)
-        if rise is not None and found is not None:
+    for name, now, then, count, words in rises:
+        rise: float | None = getattr(config, f"max_{name}")
+        if rise is not None:
             told = f"{now:.1%} {words}, after {then:.1%}; at most {rise:.0%} more."
-            yield LiveFigure(name, now, then + rise, found.low > then + rise, told, then)
+            is_shown = is_above(round(now * count), count, then + rise)
+            yield LiveFigure(name, now, then + rise, is_shown, told, then)
     if config.max_latency_ratio is not None and ours.latency is not None and theirs.latency is not None:
         now_ms, then_ms = ours.latency.p99_ms, theirs.latency.p99_ms
         most_ms = max(config.max_latency_ratio * then_ms, config.quick_ms)
         told = f"p99 of the latency is {now_ms:.3g} ms, after {then_ms:.3g} ms; at most {most_ms:.3g} ms."
-        yield LiveFigure("latency_ratio", now_ms, most_ms, now_ms > most_ms, told, then_ms)
+        yield LiveFigure("latency_ratio", now_ms, most_ms, now_ms > most_ms and are_slow(most_ms), told, then_ms)
 
 
-def _clicks(ours: Arm | None, theirs: Arm | None, config: WatchConfig) -> Iterator[LiveFigure]:
-    if config.max_click_through_loss is None or ours is None or theirs is None:
-        return
-    wanted = max(config.max_click_through_loss * theirs.rate, 1e-6)
-    found = compare(theirs, ours, wanted)
+def _clicks(ours: Arm, theirs: Arm, fallen: Falling | None, loss: float, when: str) -> Iterator[LiveFigure]:
+    """Worse than the model before, as it was and as it would have become."""
+    found = compare(theirs, ours, max(loss * theirs.rate, 1e-6))
     if found is None:
         return
-    difference, limit = found.difference, theirs.rate * (1 - config.max_click_through_loss)
+    difference, limit = found.difference, theirs.rate * (1 - loss)
     is_crossed = difference.high < 0 and ours.rate < limit
     told = (
-        f"{ours.rate:.2%} of what is shown is clicked, after {theirs.rate:.2%}: difference {difference.mean:+.2%} "
-        f"[{difference.low:+.2%} {difference.high:+.2%}]; at least {limit:.2%} is expected."
+        f"{ours.rate:.2%} of what is shown is clicked, after {theirs.rate:.2%} of the model before {when}: difference "
+        f"{difference.mean:+.2%} [{difference.low:+.2%} {difference.high:+.2%}]; at least {limit:.2%} is expected"
     )
-    yield LiveFigure("click_through", ours.rate, limit, is_crossed, told, theirs.rate)
+    if fallen is not None and fallen.rate < theirs.rate:
+        # The one-sided interval of a single look: most of the error is in the past, and the same at every look.
+        deviation = math.sqrt(fallen.deviation**2 + ours.rate_variance)
+        limit = fallen.rate * (1 - loss)
+        is_crossed &= ours.rate < limit and ours.rate + _ONE_SIDED * deviation < fallen.rate
+        told += f", and {limit:.2%} where clicks have been falling as before, to {fallen.rate:.2%}"
+    yield LiveFigure("click_through", ours.rate, limit, is_crossed, f"{told}.", theirs.rate)
 
 
 def _hours(start: float, end: float) -> Window:

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from foretaste.data.log_database import LogDatabase
-from foretaste.data.log_tables import TRAFFIC, bucket_ms
-from foretaste.data.schemas import HOUR, MODEL_VERSION
+from foretaste.data.log_tables import TRAFFIC, bucket_ms, latency_bucket
+from foretaste.data.schemas import HOUR
 from foretaste.monitoring.windows import SECONDS_PER_HOUR, Window
 
 TrafficGroup = Literal["endpoint", "model_version", "variant", "hour"]
@@ -90,13 +90,17 @@ def traffic_groups(
     return whole.told(window.num_hours), told
 
 
-def model_versions(database: LogDatabase, window: Window) -> list[str]:
-    """Bundles that answered in a window, the one with the most requests first."""
-    column = TRAFFIC.c[MODEL_VERSION]
-    total = sa.func.sum(TRAFFIC.c.num_requests)
-    query = sa.select(column).where(_inside(window), column != "").group_by(column).order_by(total.desc(), column)
+def slower_than(database: LogDatabase, window: Window, version: str, latency_ms: float) -> tuple[int, int]:
+    """Of the answers of a bundle in a window: how many took longer, within the width of a bucket, and how many there
+    are."""
+    row = TRAFFIC.c
+    slow = sa.func.sum(sa.case((row.latency_bucket > latency_bucket(latency_ms), row.num_requests), else_=0))
+    query = sa.select(slow, sa.func.sum(row.num_requests)).where(
+        _inside(window), row.status < _ANSWERED, row.model_version == version
+    )
     with database.reading() as connection:
-        return [str(version) for version in connection.execute(query).scalars()]
+        found = connection.execute(query).one()
+    return int(found[0] or 0), int(found[1] or 0)
 
 
 def _inside(window: Window) -> sa.ColumnElement[bool]:

@@ -188,6 +188,62 @@ def test_a_loss_that_may_be_chance_is_no_reason(store, database, live, figure, f
     assert worse, "beyond the limit, and yet not shown to be"
 
 
+def test_a_few_slow_answers_may_be_chance(store, database, live):
+    old, new = versions(store)
+    live(old, -5)
+    live(new, 0, requests=246)
+    live(new, 0, requests=4, latency_ms=900.0)  # one more than a hundredth
+    found = look(store, database)
+    assert found.state == "watching"
+    told = {each.name: each for each in found.release.figures}
+    assert told["latency_p99_ms"].value > told["latency_p99_ms"].limit
+    assert "which may be chance" in told["latency_p99_ms"].sentence
+    assert told["latency_ratio"].value > told["latency_ratio"].limit
+    live(new, 1, requests=12, latency_ms=900.0)
+    assert look(store, database).state == "rolled back"
+
+
+FALLING = {-120: 0.5, -96: 0.46, -72: 0.42, -48: 0.38, -24: 0.34}
+"""Hours before the promotion, and clicks an answer."""
+
+
+@pytest.mark.parametrize(("clicks", "state"), [(0.3, "watching"), (0.18, "rolled back")])
+def test_what_was_falling_before_may_go_on_falling_and_no_faster(store, database, live, clicks, state):
+    old, new = versions(store)
+    for hour, rate in FALLING.items():
+        live(old, hour, requests=500, clicks=rate)
+    live(new, 12, requests=1500, clicks=clicks)
+    found = look(store, database, hours=20)
+    (told,) = (each for each in found.release.figures if each.name == "click_through")
+    assert told.value < 0.8 * told.before, "worse than before by any measure"
+    assert "where clicks have been falling as before" in told.sentence
+    assert found.state == state
+
+
+@pytest.mark.parametrize(
+    ("before", "beside", "clicks", "state"), [(0.3, 0.15, 0.15, "watching"), (0.1, 0.3, 0.1, "rolled back")]
+)
+def test_where_some_still_get_the_model_before_the_same_hours_are_compared(
+    store, database, live, before, beside, clicks, state
+):
+    old, new = versions(store)
+    live(old, -5, requests=2000, clicks=before)
+    live(old, 0, requests=1000, clicks=beside)
+    live(new, 0, requests=2000, clicks=clicks)
+    found = look(store, database)
+    assert found.state == state
+    (told,) = (each for each in found.release.figures if each.name == "click_through")
+    assert "of the model before at the same time" in told.sentence
+
+
+def test_a_worker_that_has_not_swapped_yet_is_no_arm_of_an_experiment(store, database, live):
+    old, new = versions(store)
+    live(old, -5, requests=2000)
+    live(old, 0, requests=60)
+    live(new, 0, requests=2000, clicks=0.05)
+    assert look(store, database).state == "rolled back"
+
+
 def test_few_requests_decide_nothing(store, database, live):
     old, new = versions(store)
     live(old, -5)

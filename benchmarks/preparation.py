@@ -117,13 +117,13 @@ def main() -> None:
     RESULTS.write_text(json.dumps(told, indent=2) + "\n")
 
 
-def make_csv(path: Path, rows: int) -> None:
+def make_csv(path: Path, rows: int, num_users: int = NUM_USERS, num_items: int = NUM_ITEMS) -> None:
     """Synthetic events whose ids are plain numbers, so that plain Polars may read integers."""
     import polars as pl
 
     from foretaste.data.sources.synthetic import SyntheticConfig, chunks
 
-    config = SyntheticConfig(num_users=NUM_USERS, num_items=NUM_ITEMS, num_interactions=rows)
+    config = SyntheticConfig(num_users=num_users, num_items=num_items, num_interactions=rows)
     with path.open("wb") as file:
         for n, chunk in enumerate(chunks(config)):
             bare = chunk.with_columns(pl.col("user_id", "item_id").str.slice(1))

@@ -1,5 +1,6 @@
 """The way of a row from the call that takes it to the database, on SQLite and on PostgreSQL."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,7 +9,11 @@ import sqlalchemy as sa
 
 from foretaste.data.log_database import LogDatabase
 from foretaste.data.log_tables import FEEDBACK, REGISTRATIONS, REQUESTS, SETTINGS
+from foretaste.data.schemas import REQUEST_COLUMNS
 from foretaste.errors import ArtifactError, ConfigError, RequestError
+from foretaste.serving.logs.insertion import fields_of
+from foretaste.serving.logs.journal import read_lines
+from foretaste.serving.logs.rows import RequestRow
 from foretaste.serving.logs.service import ServiceLogs
 
 
@@ -34,6 +39,30 @@ def test_a_request_reaches_the_database_whole(logs, rows_of, a_request):
     assert json.loads(found["asked"]) == row.asked
     for column in ("request_id", "timestamp", "user_id", "user_known", "variant", "policy", "is_fallback", "status"):
         assert found[column] == getattr(row, column)
+
+
+def test_a_request_stands_in_the_journal_in_the_order_of_its_columns(logs, config, a_request):
+    assert [each.name for each in dataclasses.fields(RequestRow)] == [each.name for each in REQUEST_COLUMNS]
+    row = a_request(recommendations=["m1"], scores=[0.5], propensities=[1.0], asked={"k": 2})
+    logs.requests.append(row)
+    (segment,) = config.journal_dir.rglob("*.journal")
+    ((_, body),) = read_lines(segment)
+    assert json.loads(body) == list(dataclasses.astuple(row))
+    assert fields_of((b"r", body)) == dataclasses.asdict(row)
+
+
+@pytest.mark.parametrize("change", ["[]", "an object", "too short"])
+def test_requests_as_objects_are_moved_and_those_of_other_columns_put_aside(logs, config, rows_of, a_request, change):
+    row = a_request(asked={"k": 2})
+    body = {"[]": [], "an object": dataclasses.asdict(row), "too short": list(dataclasses.astuple(row))[:-1]}[change]
+    logs._journal.append(b"r", json.dumps(body).encode())
+    logs.requests.append(row_kept := a_request())
+    logs.move_now()
+    moved = [each["request_id"] for each in rows_of(REQUESTS)]
+    assert moved == [*([row.request_id] if change == "an object" else []), row_kept.request_id]
+    assert logs.status().rows_rejected == (change != "an object")
+    if change == "an object":
+        assert json.loads(rows_of(REQUESTS)[0]["asked"]) == {"k": 2}
 
 
 def test_the_journal_is_empty_once_its_rows_are_in_the_database(logs, config, a_request):

@@ -19,7 +19,7 @@ from foretaste.data.log_database import LogDatabase, setting
 from foretaste.data.log_tables import ERASURES, FEEDBACK, REGISTRATIONS, REQUESTS, user_hash
 from foretaste.data.schemas import USER_ID
 from foretaste.errors import ArtifactError
-from foretaste.serving.logs.insertion import TARGETS, Inserter, Target
+from foretaste.serving.logs.insertion import TARGETS, Inserter, Target, fields_of
 from foretaste.serving.logs.journal import adopt_abandoned, read_lines, segments
 from foretaste.serving.logs.moving import REJECTED_FILE, move_segments
 from foretaste.serving.logs.settings import LogConfig
@@ -156,7 +156,7 @@ def _rows(root: Path, user_id: str) -> Iterator[tuple[Target, dict[str, Any]]]:
             lines = [line for line in read_lines(segment) if line is not None and encoded_id in line[1]]
         except FileNotFoundError:  # moved since
             continue
-        for kind, body in lines:
-            row = orjson.loads(body)
+        for line in lines:
+            row = fields_of(line)
             if row[USER_ID] == user_id:
-                yield TARGETS[kind], row
+                yield TARGETS[line[0]], row

@@ -29,6 +29,7 @@ from foretaste.data.schemas import (
     RECOMMENDATIONS,
     REGISTERED_AT,
     REGISTRATION_ID,
+    REQUEST_COLUMNS,
     REQUEST_ID,
     SCORES,
     SLOT,
@@ -82,6 +83,10 @@ TARGETS = {
     FEEDBACK: Target(FEEDBACK_TABLE, EVENT_ID, (), RECEIVED_AT),
     REGISTRATION: Target(REGISTRATIONS, REGISTRATION_ID, (ATTRIBUTES,), REGISTERED_AT),
 }
+_OF_A_REQUEST = tuple(column.name for column in REQUEST_COLUMNS)
+_LATENCY, _FIRST_AS_JSON = _OF_A_REQUEST.index(LATENCY_MS), _OF_A_REQUEST.index(RECOMMENDATIONS)
+assert TARGETS[REQUEST].as_json == _OF_A_REQUEST[_FIRST_AS_JSON:]
+assert TARGETS[REQUEST].columns == (*_OF_A_REQUEST, NUM_ITEMS, LATENCY_BUCKET)
 
 
 class Inserter:
@@ -179,9 +184,21 @@ def _with_more_rows(statement: str, num_columns: int, num_rows: int) -> str:
     return statement.replace(one, ", ".join([one] * num_rows))
 
 
+def fields_of(line: Line) -> dict[str, Any]:
+    """A row of the journal by the names of its columns."""
+    row = orjson.loads(line[1])
+    return row if isinstance(row, dict) else dict(zip(_OF_A_REQUEST, row, strict=False))
+
+
 def _row(body: bytes, target: Target) -> Row:
-    """A row of the journal as the parameters of its insertion."""
+    """A row of the journal as the parameters of its insertion.
+
+    Raises:
+        ValueError: a request of more or fewer columns than the table has.
+    """
     row = orjson.loads(body)
+    if isinstance(row, list):
+        return _request(row)
     if target.table is REQUESTS:
         row[NUM_ITEMS] = len(row.get(RECOMMENDATIONS) or ())
         row[LATENCY_BUCKET] = None if row.get(LATENCY_MS) is None else latency_bucket(row[LATENCY_MS])
@@ -194,6 +211,13 @@ def _row(body: bytes, target: Target) -> Row:
         return target.values_of(row)
     except KeyError:  # a column that the service which wrote the row did not have
         return tuple([row.get(name) for name in target.columns])
+
+
+def _request(row: list[Any]) -> Row:
+    if len(row) != len(_OF_A_REQUEST):
+        raise ValueError(f"expected {len(_OF_A_REQUEST)} columns, found {len(row)}")
+    as_text = [None if each is None else orjson.dumps(each).decode() for each in row[_FIRST_AS_JSON:]]
+    return (*row[:_FIRST_AS_JSON], *as_text, len(row[_FIRST_AS_JSON]), latency_bucket(row[_LATENCY]))
 
 
 def _drop_superseded(connection: sa.Connection, user_ids: Collection[str]) -> None:

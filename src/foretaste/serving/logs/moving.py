@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from foretaste.serving.logs.insertion import Inserter
+import orjson
+
+from foretaste.serving.logs.insertion import Inserter, fields_of
 from foretaste.serving.logs.journal import AbandonedJournal, Journal, Line, read_lines
 
 logger = logging.getLogger(__name__)
@@ -51,5 +53,5 @@ def move_segments(journal: Journal | AbandonedJournal, inserter: Inserter, root:
 def _put_aside(rejected: list[Line], path: Path) -> None:
     if rejected:
         with path.open("ab") as file:
-            file.writelines(body + b"\n" for _, body in rejected)
+            file.writelines(orjson.dumps(fields_of(line), option=orjson.OPT_APPEND_NEWLINE) for line in rejected)
         logger.error("%s: %d rows that the database cannot hold were put aside there", path, len(rejected))

@@ -1,7 +1,8 @@
 """The rows that the service writes, as they stand in the journal."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -12,7 +13,8 @@ from foretaste.errors import RequestError
 REQUEST = b"r"
 FEEDBACK = b"f"
 REGISTRATION = b"u"
-"""The kind of a row, in its line of the journal."""
+"""The kind of a row, in its line of the journal. A request is an array of its columns, which takes
+half the time of an object with their names; the others are objects."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,9 +82,13 @@ def encoded(row: RequestRow | FeedbackRow | RegistrationRow) -> bytes:
         RequestError: a text that no database can hold, with a NUL character or half of a surrogate pair.
     """
     try:
-        body = orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY)
+        told = _columns(row) if isinstance(row, RequestRow) else row
+        body = orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY)
     except orjson.JSONEncodeError as error:
         raise RequestError(f"cannot be written down: {error}.") from error
     if _NUL in body:
         raise RequestError("cannot be written down: a text holds a NUL character; leave it out.")
     return body
+
+
+_columns = attrgetter(*(each.name for each in fields(RequestRow)))

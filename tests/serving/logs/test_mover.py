@@ -149,6 +149,18 @@ def test_batches_of_any_size_arrive_whole_and_in_order(open_logs, rows_of, a_req
     assert [row["recommendations"] for row in found] == [f'["m{number}"]' for number in range(count)]
 
 
+@only_sqlite
+def test_requests_alone_wait_for_the_fourth_turn_and_go_with_feedback_before(logs, rows_of, a_request, an_event):
+    logs.requests.append(a_request())
+    for moved in (0, 0, 0, 1):
+        logs._mover.turn(moves_all=False)
+        assert len(rows_of(REQUESTS)) == moved
+    logs.requests.append(a_request())
+    logs.feedback.take(an_event())
+    logs._mover.turn(moves_all=False)
+    assert (len(rows_of(REQUESTS)), len(rows_of(FEEDBACK))) == (2, 1)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness of their own")
 @only_sqlite
 def test_the_thread_lets_those_that_answer_go_first(open_logs):

@@ -57,6 +57,8 @@ class Journal:
         self._closed_bytes: dict[Path, int] = {}
         self._closed_bytes_total = 0
         self._cut_short = False
+        self.is_awaited = False
+        """Whether vital rows came since the last rotation: other workers wait for them."""
         self._open_next()
 
     @property
@@ -70,19 +72,20 @@ class Journal:
         Args:
             kind: one letter.
             body: JSON without a line break.
-            is_vital: may use the last tenth of the journal.
+            is_vital: may use the last tenth of the journal, and is moved with the next turn.
             wait_for_disk: return only when a power cut would not lose the row either.
 
         Raises:
             LogFullError: the journal is at its limit, or the disk took no more.
         """
         payload = kind + b" " + body
-        line = b"%08x %b\n" % (crc32(payload), payload)
+        line = b"%08x " % crc32(payload) + payload + b"\n"
         with self._lock:
             total = self.num_bytes + len(line)
             if total > (self._max_bytes if is_vital else self._max_bytes_unreserved):
                 raise LogFullError(f"{self.folder}: the journal is at its limit (log.max_journal_bytes); try later.")
             self._write(line)
+            self.is_awaited |= is_vital
             if wait_for_disk:
                 self._force_to_disk()
             if self._segment_bytes > _SEGMENT_BYTES:
@@ -150,6 +153,7 @@ class Journal:
         self._number += 1
         self._segment_bytes = 0
         self._cut_short = False
+        self.is_awaited = False
 
 
 class AbandonedJournal:

@@ -1,12 +1,13 @@
 """What other workers committed, brought into the memory of this one."""
 
 from itertools import chain
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
 
 from foretaste.data.log_database import Erasures, LogDatabase
-from foretaste.data.log_tables import FEEDBACK, REGISTRATIONS
+from foretaste.data.log_tables import FEEDBACK, REGISTRATIONS, SEQ
 from foretaste.data.schemas import FEEDBACK_COLUMNS
 from foretaste.serving.logs.feedback import RecentEvents
 from foretaste.serving.logs.journal import AbandonedJournal, read_lines
@@ -28,6 +29,7 @@ class Tail:
         self._recent = recent
         self._users = users
         self._since = since
+        self._newer_feedback, self._newer_registrations = _newer_feedback(since), _newer_registrations()
         self._last_feedback = 0
         self._last_registration = 0
         self._erasures = Erasures()
@@ -61,25 +63,17 @@ class Tail:
                     self._recent.add(event)
 
     def _read_feedback(self, connection: sa.Connection) -> bool:
-        columns = FEEDBACK.c
-        statement = sa.select(columns.seq, *(columns[each.name] for each in FEEDBACK_COLUMNS)).where(
-            columns.seq > self._last_feedback
-        )
-        if self._since is not None:
-            statement = statement.where(columns.timestamp > self._since)
-        found = connection.execute(statement.order_by(columns.seq).limit(_ROWS)).mappings().all()
+        found = connection.execute(self._newer_feedback, {"last": self._last_feedback}).mappings().all()
         for row in found:
             fields = dict(row)
-            self._last_feedback = fields.pop("seq")
+            self._last_feedback = fields.pop(SEQ)
             self._recent.add(FeedbackRow(**fields))
         return len(found) == _ROWS
 
     def _read_registrations(self, connection: sa.Connection) -> bool:
-        columns = REGISTRATIONS.c
-        statement = sa.select(REGISTRATIONS).where(columns.seq > self._last_registration)
-        found = connection.execute(statement.order_by(columns.seq).limit(_ROWS)).mappings().all()
+        found = connection.execute(self._newer_registrations, {"last": self._last_registration}).mappings().all()
         for row in found:
-            self._last_registration = row["seq"]
+            self._last_registration = row[SEQ]
             self._users.add(registration(row))
         return len(found) == _ROWS
 
@@ -93,6 +87,19 @@ class Tail:
                 erased_at = self._erasures.erased_at(user_id)
                 if erased_at is not None:
                     memory.forget(user_id, erased_at)
+
+
+def _newer_feedback(since: float | None) -> sa.Select[Any]:
+    columns = FEEDBACK.c
+    statement = sa.select(columns.seq, *(columns[each.name] for each in FEEDBACK_COLUMNS))
+    if since is not None:
+        statement = statement.where(columns.timestamp > since)
+    return statement.where(columns.seq > sa.bindparam("last")).order_by(columns.seq).limit(_ROWS)
+
+
+def _newer_registrations() -> sa.Select[Any]:
+    seq = REGISTRATIONS.c.seq
+    return sa.select(REGISTRATIONS).where(seq > sa.bindparam("last")).order_by(seq).limit(_ROWS)
 
 
 def find_registration(database: LogDatabase, user_id: str) -> RegistrationRow | None:

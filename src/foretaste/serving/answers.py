@@ -47,9 +47,9 @@ class RecommendRequest:
 
     def asked(self) -> dict[str, Any]:
         """What was asked beside the user, but for what is as by default: plain values, for the log."""
-        named = {name: getattr(self, name) for name in _LOGGED}
         kept = {} if self.exclude_seen else {"exclude_seen": False}
-        return {"k": self.k, **kept, **{name: value for name, value in named.items() if value}}
+        named = {name: value for name in _LOGGED if (value := getattr(self, name))}
+        return {"k": self.k, **kept, **named}
 
     @classmethod
     def of_log(cls, user_id: str | None, asked: Mapping[str, Any]) -> "RecommendRequest":

@@ -99,6 +99,8 @@ def test_scores_that_rows_share_and_nobody_may_write_are_ranked(num_queries):
 @pytest.mark.parametrize(
     ("num_items", "free_bytes", "expected"),
     [
+        (100, 2**40, 2621),  # a small catalogue: 1 MiB of scores
+        (4_000, 2**40, 256),  # as many as gain speed
         (40_000, 2**40, 78),  # 12 MiB of scores
         (4_000_000, 2**40, 16),  # a large catalogue: still a few at a time
         (40_000, 16 * 160_000 * 5, 5),  # scarce memory: a sixteenth of it

@@ -22,6 +22,10 @@ _SCORES_BYTES = 12 * 2**20
 """Scores of a block of queries."""
 _FEWEST_QUERIES = 16
 """Queries in a block even where a catalogue is so large that their scores take more."""
+_ENOUGH_QUERIES = 256
+"""Queries that share the reading of a model; of a small catalogue, fewer scores than fit stay closer to the core."""
+_FEW_BYTES = 2**20
+"""Scores that stay close whatever the queries are, so that there may be more of them."""
 _ROWS = 8
 """Queries that one thread ranks with one set of marks."""
 _BAR_ITEMS = 64 * LANES
@@ -152,11 +156,12 @@ def queries_per_block(num_items: int) -> int:
     """How many queries to score at a time: as many as gain speed, fewer where memory is scarce, at least one.
 
     12 MiB of scores are enough: the allocator hands the same pages out again for the next block, which it does not for
-    twice as much, and all of them stay in a large last-level cache. Of the memory that is free at the time they take at
-    most a sixteenth, since a model needs several arrays of that size.
+    twice as much, and all of them stay in a large last-level cache. So are 256 queries, unless their scores are less
+    than 1 MiB. Of the memory that is free at the time they take at most a sixteenth, since a model needs several arrays
+    of that size.
     """
     row_bytes = 4 * num_items
-    wanted = max(_FEWEST_QUERIES, _SCORES_BYTES // row_bytes)
+    wanted = max(_FEWEST_QUERIES, _FEW_BYTES // row_bytes, min(_ENOUGH_QUERIES, _SCORES_BYTES // row_bytes))
     return max(1, min(wanted, psutil.virtual_memory().available // 16 // row_bytes))
 
 

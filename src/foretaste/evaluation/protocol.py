@@ -152,7 +152,8 @@ def evaluate(
         history_BI, relevant_BI = history_UI[users], relevant_UI[users]
         exclude_BI = history_BI if config.exclude_seen and config.candidates != "given" else None
         candidate_BI = None if candidates is None else candidates(users, relevant_BI, exclude_BI)
-        ranked = _rank(model, Query(users, history_BI), popularity_I, relevant_BI, exclude_BI, candidate_BI, config)
+        query, is_seen_excluded = Query(users, history_BI), exclude_BI is not None
+        ranked = _rank(model, query, popularity_I, relevant_BI, is_seen_excluded, candidate_BI, config)
         values = lists.values(ranked.top, relevant_BI, history_BI, exclude_BI, candidate_BI)
         found.append((ranked, values))
     top = TopK(
@@ -176,17 +177,16 @@ def _rank(
     query: Query,
     popularity_I: FloatArray,
     relevant_BI: sparse.csr_array,
-    exclude_BI: sparse.csr_array | None,
+    is_seen_excluded: bool,
     candidate_BI: sparse.csr_array | None,
     config: EvaluationConfig,
 ) -> _Ranked:
     """Score a few queries at a time and keep no more of their scores than the lists."""
     tops, aucs = [], []
     for part in _blocks(len(query), queries_per_block(relevant_BI.shape[1])):
-        scores_BI, _ = score_or_popularity(model, Query(query.user_B[part], query.history_BI[part]), popularity_I)
-        relevant, exclude, candidate = (
-            None if matrix is None else matrix[part] for matrix in (relevant_BI, exclude_BI, candidate_BI)
-        )
+        history, relevant = query.history_BI[part], relevant_BI[part]
+        exclude, candidate = history if is_seen_excluded else None, None if candidate_BI is None else candidate_BI[part]
+        scores_BI, _ = score_or_popularity(model, Query(query.user_B[part], history), popularity_I)
         ranked_BI = scores_BI if candidate is None else _only(scores_BI, candidate)
         tops.append(rank(ranked_BI, max(config.cutoffs), exclude_BI=exclude, disfavour_BI=relevant))
         if "auc" in config.metrics:

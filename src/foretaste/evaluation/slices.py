@@ -113,9 +113,15 @@ def item_slices(
     hit_BK, judged = hits(item_BK, relevant_BI), [name for name in names if name in HIT_METRICS]
     slot_group_KB = np.where(item_BK == EMPTY_SLOT, EMPTY_SLOT, group_I[item_BK]).T.copy()
     row_N = np.repeat(np.arange(len(user_B)), np.diff(relevant_BI.indptr))
+    place_N, shape = (
+        len(user_B) * group_I[relevant_BI.indices].astype(np.int64) + row_N,
+        (len(definitions), len(user_B)),
+    )
+    num_relevant_GB = np.bincount(place_N, minlength=shape[0] * shape[1]).reshape(shape)
     slices = {}
-    for group, (name, definition) in enumerate(definitions.items()):
-        num_relevant_B = np.bincount(row_N[group_I[relevant_BI.indices] == group], minlength=len(user_B))
+    for group, ((name, definition), num_relevant_B) in enumerate(
+        zip(definitions.items(), num_relevant_GB, strict=True)
+    ):
         is_member_B = num_relevant_B > 0
         if is_member_B.any():
             own_hit_BK = (hit_BK.T * (slot_group_KB == group)).compress(is_member_B, axis=1).T

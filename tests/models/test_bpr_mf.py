@@ -74,7 +74,7 @@ def test_the_contrastive_loss_by_hand():
 def test_the_softmax_over_all_items_by_hand():
     # Scores 2 against 1 and 3. Items 0 and 2 have 1/4 and 1/2: of two draws .5 and 1, so that 0 counts twice.
     log_q_I = torch.tensor([0.25, 0.25, 0.5]).log()
-    shared = {"candidate_C": torch.tensor([0, 2]), "is_negative_BC": torch.tensor([[True, True]])}
+    shared = {"candidate_C": torch.tensor([0, 2]), "is_negative_VC": torch.tensor([[True, True]])}
     for negatives in ({"negative_BS": torch.tensor([[0, 2]])}, shared):
         batch = Batch(torch.tensor([0]), torch.tensor([1]), log_q_I=log_q_I, **negatives)
         for stand_for_all, weight in ((True, 2), (False, 1)):
@@ -84,6 +84,18 @@ def test_the_softmax_over_all_items_by_hand():
             together = weight * np.exp(1) + np.exp(3)
             loss_B = tables_by_hand(config).loss(batch)
             assert loss_B.tolist() == pytest.approx([-np.log(np.exp(2) / (np.exp(2) + together))])
+
+
+def test_rows_of_one_user_in_a_batch_by_hand():
+    # Scores: positives 2.1 and 1, negative 3.2; |x|² = 5, items 1 + 2, biases .1² + .2² and 0² + .2².
+    config = BPRMFConfig(embedding_dim=2, loss="softmax", regularization={"user": 0.5, "item": 0.1, "bias": 2})
+    together = {"user_V": torch.tensor([0]), "place_B": torch.tensor([0, 0])}
+    negatives = {"candidate_C": torch.tensor([2]), "is_negative_VC": torch.tensor([[True]])}
+    batch = Batch(torch.tensor([0, 0]), torch.tensor([1, 0]), **negatives, **together)
+    pulls = [2.5 + 0.3 + 0.1, 2.5 + 0.3 + 0.08]
+    assert tables_by_hand(config).loss(batch).tolist() == pytest.approx(
+        [softplus(1.1) + pulls[0], softplus(2.2) + pulls[1]]
+    )
 
 
 def test_each_kind_of_parameter_has_its_own_regularization():

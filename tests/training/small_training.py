@@ -23,6 +23,11 @@ VARIANTS = {
     "dense": {"sparse": False},
     "sparse": {"sparse": True, "sampler": {"kind": "popularity", "num_negatives": 2}},
     "sgd": {"sparse": False, "optimizer": {"dense": "sgd", "momentum": 0.9}, "sampler": {"kind": "in_batch"}},
+    "together": {
+        "sparse": True,
+        "sampler": {"num_negatives": 40, "shared": True},
+        "users_together": True,
+    },
     "hard": {"sparse": True, "sampler": {"kind": "hard", "num_candidates": 4}},
 }
 
@@ -51,10 +56,11 @@ class Factors(nn.Module):
 
     def loss(self, batch):
         time.sleep(self.pause)
-        user_BD = self.dropout(self.user(batch.user_B))
-        positive_B, negative_BS = dot_scores(user_BD, self.item(batch.positive_B), self.item(batch.negatives))
-        positive_B, negative_BS = positive_B + self.bias[batch.positive_B], negative_BS + self.bias[batch.negatives]
-        return sampled_softmax_loss(positive_B, negative_BS, batch.is_negative_BC)
+        user_VD = self.dropout(self.user(batch.users))
+        items = (self.item(batch.positive_B), self.item(batch.negatives))
+        positive_B, negative_VS = dot_scores(user_VD, *items, batch.place_B)
+        positive_B, negative_VS = positive_B + self.bias[batch.positive_B], negative_VS + self.bias[batch.negatives]
+        return sampled_softmax_loss(positive_B, negative_VS, batch.is_negative_VC, batch.place_B)
 
     def score(self, user_B, item_BS):
         return (self.item(item_BS) @ self.user(user_B)[:, :, None])[:, :, 0]
@@ -74,7 +80,17 @@ def validation_by_all(factors: Factors, world: World):
 
 
 def trained(
-    world, *, sparse, sampler=None, optimizer=None, dropout=0.0, pause=0.0, folder=None, resume=False, tell=int
+    world,
+    *,
+    sparse,
+    sampler=None,
+    users_together=False,
+    optimizer=None,
+    dropout=0.0,
+    pause=0.0,
+    folder=None,
+    resume=False,
+    tell=int,
 ):
     """(weights, history) of 4 epochs."""
     config = TrainingConfig(
@@ -82,6 +98,7 @@ def trained(
         batch_size=16,
         learning_rate=0.02,
         sampler=SamplerConfig(**(sampler or {})),
+        users_together=users_together,
         optimizer=OptimizerConfig(**(optimizer or {})),
         early_stopping=EarlyStoppingConfig(metric="best", patience=9),
         gradient_clip_norm=0.5,

@@ -69,6 +69,13 @@ def test_dot_scores_of_own_and_of_shared_negatives_by_hand():
     assert dot_scores(user_BD, positive_BD, shared_CD)[1].tolist() == [[1.0, 2.0, 3.0], [0.0, 1.0, 1.0]]
 
 
+def test_users_with_several_rows_are_scored_once():
+    user_VD, positive_BD = torch.tensor([[1.0, 2.0], [0.0, 1.0]]), torch.tensor([[3.0, 1.0], [5.0, 7.0], [1.0, 0.0]])
+    positive_B, negative_VC = dot_scores(user_VD, positive_BD, torch.tensor([[1.0, 1.0]]), torch.tensor([0, 1, 0]))
+    assert positive_B.tolist() == [5.0, 7.0, 1.0]
+    assert negative_VC.tolist() == [[3.0], [1.0]]
+
+
 @pytest.mark.parametrize("num_negatives", [1, 16, 17, 40])
 def test_few_and_many_negatives_are_scored_alike(num_negatives, device):
     generator = torch.Generator(device).manual_seed(0)

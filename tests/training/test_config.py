@@ -14,6 +14,13 @@ def test_shared_negatives_need_a_fixed_distribution(kind):
     assert SamplerConfig(kind="popularity", shared=True).shared
 
 
+@pytest.mark.parametrize("sampler", [{}, {"kind": "in_batch"}, {"kind": "hard"}])
+def test_users_go_together_where_they_share_negatives(sampler):
+    with pytest.raises(ValidationError, match="users_together"):
+        TrainingConfig(users_together=True, sampler=sampler)
+    assert TrainingConfig(users_together=True, sampler={"shared": True}).users_together
+
+
 def test_figures_that_cannot_train_are_refused():
     for field in ("epochs", "batch_size", "learning_rate", "gradient_clip_norm", "checkpoint_every_epochs"):
         with pytest.raises(ValidationError, match=field):

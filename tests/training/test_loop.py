@@ -1,3 +1,4 @@
+import itertools
 import math
 import signal
 
@@ -23,9 +24,9 @@ class Tables(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def loss(self, batch):
-        user_BD = self.dropout(self.user(batch.user_B))
-        scores = dot_scores(user_BD, self.item(batch.positive_B), self.item(batch.negatives))
-        return bpr_loss(*scores, batch.is_negative_BC)
+        user_VD = self.dropout(self.user(batch.users))
+        items = (self.item(batch.positive_B), self.item(batch.negatives))
+        return bpr_loss(*dot_scores(user_VD, *items, batch.place_B), batch.is_negative_VC, batch.place_B)
 
     def score(self, user_B, item_BS):
         return torch.matmul(self.item(item_BS), self.user(user_B)[:, :, None])[:, :, 0]
@@ -70,7 +71,11 @@ def test_the_loss_falls_and_every_epoch_is_reported(kind, fit, device):
     assert (result.best_epoch, result.stopped_early) == (None, False)
 
 
-def test_every_positive_comes_once_an_epoch_in_another_order(fit, random_interactions):
+TOGETHER = {"sampler": {"num_negatives": 20, "shared": True}, "users_together": True}
+
+
+@pytest.mark.parametrize("config", [{}, TOGETHER], ids=["events", "users"])
+def test_every_positive_comes_once_an_epoch_in_another_order(config, fit, random_interactions):
     rows = []
 
     def loss(batch):
@@ -78,12 +83,26 @@ def test_every_positive_comes_once_an_epoch_in_another_order(fit, random_interac
         return module.item(batch.positive_B).sum(1)
 
     module = Tables(sparse=False)
-    fit(module=module, loss=loss, epochs=2)
+    fit(module=module, loss=loss, epochs=2, **config)
     first, second = ([pair for batch in epoch for pair in batch] for epoch in (rows[:5], rows[5:]))
     expected = sorted(zip(random_interactions.user_N.tolist(), random_interactions.item_N.tolist(), strict=True))
     assert sorted(first) == sorted(second) == expected
     assert first != second
     assert [len(batch) for batch in rows[:5]] == [64, 64, 64, 64, 44]
+    for epoch in (first, second):
+        turns = [user for user, _ in itertools.groupby(user for user, _ in epoch)]
+        assert (len(turns) == len(set(turns))) == bool(config)
+        assert turns != sorted(turns)
+
+
+def test_users_together_learn_what_they_learn_apart(fit):
+    # All events in one batch: one step has no order, and the negatives of a seed are the same.
+    apart, together = (
+        fit(epochs=1, batch_size=1000, sampler=TOGETHER["sampler"], users_together=chosen)[0]
+        for chosen in (False, True)
+    )
+    for (name, one), other in zip(apart.state_dict().items(), together.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, other, msg=name)
 
 
 def test_part_of_an_epoch_is_another_draw_each_time(fit, random_interactions):
@@ -129,13 +148,17 @@ def test_same_seed_same_weights_and_the_callers_generator_is_left_alone(fit):
     assert not torch.equal(first.user.weight, other.user.weight)
 
 
-@pytest.mark.parametrize("kind", ["popularity", "in_batch", "hard"])
-def test_three_epochs_and_three_resumed_are_six(kind, fit, tmp_path, device):
+@pytest.mark.parametrize(
+    "config",
+    [{"sampler": {"kind": "popularity"}}, {"sampler": {"kind": "in_batch"}}, {"sampler": {"kind": "hard"}}, TOGETHER],
+    ids=["popularity", "in_batch", "hard", "together"],
+)
+def test_three_epochs_and_three_resumed_are_six(config, fit, tmp_path, device):
     def fresh():
         with seeded(5, torch.device("cpu")):
             return Tables(dropout=0.3)
 
-    config = {"sampler": {"kind": kind}, "device": "cpu", "gradient_clip_norm": 1.0}
+    config = {**config, "device": "cpu", "gradient_clip_norm": 1.0}
     straight, _ = fit(module=fresh(), epochs=6, **config)
     fit(module=fresh(), epochs=3, checkpoint_dir=tmp_path, **config)
     resumed, result = fit(epochs=6, checkpoint_dir=tmp_path, context={"resume": True}, module=fresh(), **config)

@@ -87,6 +87,29 @@ def test_a_row_without_negatives_loses_nothing_by_them(loss, left):
     assert (negative_BS.grad[1] > 0).any()
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        bpr_loss,
+        bce_loss,
+        sampled_softmax_loss,
+        lambda *scores: cosine_contrastive_loss(*scores, margin=-0.5, negative_weight=3.0),
+    ],
+)
+@pytest.mark.parametrize("mask_VS", [None, torch.tensor([[True, False], [True, True]])])
+def test_rows_of_one_user_share_its_negatives(loss, mask_VS):
+    positive_B, place_B = torch.tensor([0.3, -0.2, 0.9]), torch.tensor([1, 0, 1])
+    negative_VS = torch.tensor([[0.1, 0.7], [-0.4, 0.2]], requires_grad=True)
+    mask_BS = None if mask_VS is None else mask_VS[place_B]
+    by_row_B, by_user_B = (
+        loss(positive_B, negative_VS[place_B], mask_BS),
+        loss(positive_B, negative_VS, mask_VS, place_B),
+    )
+    assert by_user_B.tolist() == pytest.approx(by_row_B.tolist())
+    gradients = (torch.autograd.grad(loss_B.square().sum(), negative_VS)[0] for loss_B in (by_row_B, by_user_B))
+    torch.testing.assert_close(*gradients)
+
+
 @pytest.mark.parametrize("loss", [bpr_loss, bce_loss, sampled_softmax_loss])
 def test_large_scores_stay_finite(loss):
     positive_B = torch.tensor([-1e4, 1e4], requires_grad=True)

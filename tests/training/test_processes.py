@@ -50,7 +50,7 @@ def test_two_processes_gather_rows_in_their_order(results):
         assert results[name]["nothing"].shape == (0, 3)
 
 
-@pytest.mark.parametrize("variant", ["dense", "sparse", "sgd", "hard"])
+@pytest.mark.parametrize("variant", ["dense", "sparse", "sgd", "together", "hard"])
 def test_two_processes_train_as_one(variant, results):
     (weights, history), (left, left_history), (right, right_history) = (
         results[name][variant] for name in ("1-0", "2-0", "2-1")

@@ -40,7 +40,8 @@ def negatives_by_row(batch):
     if batch.negative_BS is not None:
         return [set(row) for row in batch.negative_BS.tolist()]
     candidates = batch.candidate_C.tolist()
-    return [{candidates[c] for c in np.flatnonzero(row)} for row in batch.is_negative_BC.cpu().numpy()]
+    is_negative_BC = batch.of_rows(batch.is_negative_VC).cpu().numpy()
+    return [{candidates[c] for c in np.flatnonzero(row)} for row in is_negative_BC]
 
 
 @pytest.mark.parametrize("config", KINDS, ids=lambda config: "-".join(map(str, config.values())))
@@ -164,8 +165,10 @@ def test_in_batch_candidates_are_the_positives_and_log_q_their_share_of_events(m
     user_G, positive_G = events(interactions, device)
     batch = sampler_of({"kind": "in_batch"}, interactions, device).draw(user_G, positive_G, slice(0, 8))
     assert torch.equal(batch.candidate_C, positive_G)
-    # Row 0 is user 0, who has met items 1 and 2: columns 0, 1 and 6.
-    assert batch.is_negative_BC[0].tolist() == [False, False, True, True, True, True, False, True]
+    # Each user once: events 0 and 1 are of user 0, who has met items 1 and 2: columns 0, 1 and 6.
+    assert batch.user_V.tolist() == [0, 1, 2, 3, 4]
+    assert batch.place_B.tolist() == [0, 0, 1, 2, 3, 4, 1, 1]
+    assert batch.is_negative_VC[0].tolist() == [False, False, True, True, True, True, False, True]
     assert batch.log_q_I.exp().tolist() == pytest.approx([4 / 8, 2 / 8, 1 / 8, 1 / 8, 0])
 
 
@@ -213,7 +216,7 @@ def test_draws_over_expected_draws_count_every_unmet_item_once(config, random_in
     count_I = torch.zeros(random_interactions.num_items, device=device)
     for _ in range(400):
         batch = sampler.draw(user_G, positive_G, slice(0, 1))
-        weight_C = torch.where(batch.is_negative_BC[0], (-batch.log_expected_draws()).exp(), 0.0)
+        weight_C = torch.where(batch.is_negative_VC[0], (-batch.log_expected_draws()).exp(), 0.0)
         count_I.index_add_(0, batch.candidate_C, weight_C)
     drawable_I = torch.bincount(torch.as_tensor(random_interactions.item_N), minlength=len(count_I)) > 0
     for item, count in enumerate((count_I / 400).tolist()):

@@ -34,23 +34,25 @@ class Tables(nn.Module):
     def loss(self, batch: Batch) -> Tensor:
         """loss_B, regularisation included."""
         items = (batch.positive_B, batch.negatives)
-        user_BD = self.user(batch.user_B)
+        user_VD = self.user(batch.users)
         positive_BD, negatives_D = (self.item(item) for item in items)
-        vectors = [self._placed(vectors_D) for vectors_D in (user_BD, positive_BD, negatives_D)]
-        positive_B, negative_BS = dot_scores(*vectors)
+        user_D, positive_D, negative_D = (self._placed(table_D) for table_D in (user_VD, positive_BD, negatives_D))
+        positive_B, negative_VS = dot_scores(user_D, positive_D, negative_D, batch.place_B)
         pull = self.config.regularization
-        loss_B: Tensor = pull.user * user_BD.square().sum(1) + pull.item * _of_a_row(positive_BD, negatives_D)
+        loss_B: Tensor = pull.user * batch.of_rows(user_VD.square().sum(1))
+        loss_B = loss_B + pull.item * _of_a_row(positive_BD, negatives_D)
         if self.item_bias is not None:
             bias_B1, biases_1 = (self.item_bias(item) for item in items)
-            positive_B, negative_BS = positive_B + bias_B1[:, 0], negative_BS + biases_1[..., 0]
+            positive_B, negative_VS = positive_B + bias_B1[:, 0], negative_VS + biases_1[..., 0]
             loss_B = loss_B + pull.bias * _of_a_row(bias_B1, biases_1)
         if self.user_bias is not None:
-            bias_B1 = self.user_bias(batch.user_B)
-            positive_B, negative_BS = positive_B + bias_B1[:, 0], negative_BS + bias_B1
-            loss_B = loss_B + pull.bias * bias_B1[:, 0].square()
+            bias_V1 = self.user_bias(batch.users)
+            bias_B = batch.of_rows(bias_V1[:, 0])
+            positive_B, negative_VS = positive_B + bias_B, negative_VS + bias_V1
+            loss_B = loss_B + pull.bias * bias_B.square()
         if self.global_bias is not None:
-            positive_B, negative_BS = positive_B + self.global_bias, negative_BS + self.global_bias
-        return loss_B + self._ranking_loss(positive_B, negative_BS, batch)
+            positive_B, negative_VS = positive_B + self.global_bias, negative_VS + self.global_bias
+        return loss_B + self._ranking_loss(positive_B, negative_VS, batch)
 
     def score(self, user_B: Tensor, item_BS: Tensor) -> Tensor:
         """scores_BS of given items, up to what is alike for all items of a user."""
@@ -75,22 +77,20 @@ class Tables(nn.Module):
     def _placed(self, vectors_XD: Tensor) -> Tensor:
         return normalize(vectors_XD, dim=-1) if self.config.similarity == "cosine" else vectors_XD
 
-    def _ranking_loss(self, positive_B: Tensor, negative_BS: Tensor, batch: Batch) -> Tensor:
-        config, is_negative_BC = self.config, batch.is_negative_BC
+    def _ranking_loss(self, positive_B: Tensor, negative_VS: Tensor, batch: Batch) -> Tensor:
+        config, which = self.config, (batch.is_negative_VC, batch.place_B)
         if config.loss == "ccl":
             return cosine_contrastive_loss(
-                positive_B, negative_BS, is_negative_BC, margin=config.margin, negative_weight=config.negative_weight
+                positive_B, negative_VS, *which, margin=config.margin, negative_weight=config.negative_weight
             )
         if config.loss == "softmax":
             log_q = None
             if config.negatives_stand_for_all:
                 # The positive is there for certain, and stands for itself alone.
                 log_q = (torch.zeros_like(positive_B), batch.log_expected_draws())
-            return sampled_softmax_loss(
-                positive_B, negative_BS, is_negative_BC, temperature=config.temperature, log_q=log_q
-            )
+            return sampled_softmax_loss(positive_B, negative_VS, *which, temperature=config.temperature, log_q=log_q)
         loss = bce_loss if config.loss == "bce" else bpr_loss
-        return loss(positive_B / config.temperature, negative_BS / config.temperature, is_negative_BC)
+        return loss(positive_B / config.temperature, negative_VS / config.temperature, *which)
 
 
 def _of_a_row(positive_BD: Tensor, negatives_D: Tensor) -> Tensor:

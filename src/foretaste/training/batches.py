@@ -130,14 +130,19 @@ class Batch:
     """B positives and their negatives, which no user of theirs has met.
 
     A sampler gives the negatives in one of two forms. Own negatives: `negative_BS`, S items for each row. Shared ones:
-    `candidate_C`, items for all rows, and `is_negative_BC`, True where the row may use the item.
+    `candidate_C`, items for all rows, and `is_negative_VC`, True where the user may use the item. Rows of one user then
+    have the same negatives, which are scored once for each of the V users.
     """
 
     user_B: Tensor
     positive_B: Tensor
     negative_BS: Tensor | None = None
     candidate_C: Tensor | None = None
-    is_negative_BC: Tensor | None = None
+    is_negative_VC: Tensor | None = None
+    user_V: Tensor | None = None
+    """For shared negatives: the different users of the batch."""
+    place_B: Tensor | None = None
+    """For shared negatives: where in `user_V` the user of each row is."""
     log_q_I: Tensor | None = None
     """Log probability with which the sampler draws each item, before rejection; None where it has no closed form."""
 
@@ -145,11 +150,20 @@ class Batch:
         return len(self.user_B)
 
     @property
+    def users(self) -> Tensor:
+        """The users to encode: `user_V`, or `user_B` where each row has its own negatives."""
+        return self.user_B if self.user_V is None else self.user_V
+
+    @property
     def negatives(self) -> Tensor:
         """The items to encode: `negative_BS`, or `candidate_C` where they are shared."""
         items = self.candidate_C if self.negative_BS is None else self.negative_BS
         assert items is not None
         return items
+
+    def of_rows(self, value_V: Tensor) -> Tensor:
+        """What belongs to `users`, for each row."""
+        return value_V if self.place_B is None else value_V[self.place_B]
 
     def log_q(self) -> tuple[Tensor, Tensor]:
         """(positive_B, negatives): log probabilities of `positive_B` and of `negatives`, in the shapes of both.
@@ -176,17 +190,21 @@ class Batch:
         return self.log_q()[1] + math.log(self.negatives.shape[-1])
 
 
-def dot_scores(user_BD: Tensor, positive_BD: Tensor, negatives_D: Tensor) -> tuple[Tensor, Tensor]:
-    """(positive_B, negative_BS): dot products of each user with its positive and with its negatives.
+def dot_scores(
+    user_VD: Tensor, positive_BD: Tensor, negatives_D: Tensor, place_B: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """(positive_B, negative_VS): dot products of each row's user with its positive, of each user with its negatives.
 
     Args:
-        user_BD: vector of each row's user.
+        user_VD: vectors of the users.
         positive_BD: vector of each row's positive.
-        negatives_D: vectors of `batch.negatives`, B × S × D of its own for each row or C × D shared; then S is C.
+        negatives_D: vectors of `batch.negatives`, V × S × D of its own for each user or C × D shared; then S is C.
+        place_B: where in `user_VD` the user of each row is; None where each row has its own.
     """
+    user_BD = user_VD if place_B is None else user_VD[place_B]
     positive_B = (user_BD * positive_BD).sum(-1)
     if negatives_D.dim() == 2:
-        return positive_B, user_BD @ negatives_D.T
+        return positive_B, user_VD @ negatives_D.T
     if negatives_D.shape[1] <= _FEW_NEGATIVES:
-        return positive_B, (negatives_D * user_BD[:, None]).sum(-1)
-    return positive_B, torch.matmul(negatives_D, user_BD[:, :, None])[:, :, 0]
+        return positive_B, (negatives_D * user_VD[:, None]).sum(-1)
+    return positive_B, torch.matmul(negatives_D, user_VD[:, :, None])[:, :, 0]

@@ -116,6 +116,10 @@ class TrainingConfig(Settings):
     """How the learning rate moves."""
     sampler: SamplerConfig = SamplerConfig()
     """Where the negatives come from."""
+    users_together: bool = False
+    """Take user after user in random order, each with all events, instead of all events in random order. Shared
+    negatives are scored once for a user of a batch, so that ten times as many of them cost about the same.
+    """
     gradient_clip_norm: float | None = Field(default=None, gt=0.0)
     """Largest norm of all gradients together; longer ones are scaled down to it. None never clips."""
     early_stopping: EarlyStoppingConfig | None = None
@@ -130,6 +134,16 @@ class TrainingConfig(Settings):
     """What is different where an earlier model is begun from."""
     checkpoint_every_epochs: int = Field(default=1, ge=1)
     """Epochs from one checkpoint to the next. An interrupted training leaves one whatever this says."""
+
+    @model_validator(mode="after")
+    def _users_together_share_negatives(self) -> Self:
+        if self.users_together and not self.sampler.shared:
+            raise ValueError(
+                f"`users_together` scores shared negatives once for all events of a user; those of this sampler of "
+                f"kind `{self.sampler.kind}` are not shared. Set `sampler: {{kind: uniform, shared: true}}`, or leave "
+                f"`users_together` out."
+            )
+        return self
 
     def continued(self) -> "TrainingConfig":
         """The training that follows a warm start: a fixed number of epochs, for what is held out is known already."""

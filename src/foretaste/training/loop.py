@@ -205,7 +205,11 @@ class _Run:
     def order_of_epoch(self, epoch: int) -> Tensor:
         """The rows of an epoch in order, a function of seed and epoch alone."""
         generator = torch.Generator(self.device).manual_seed(derived_seed(self.context.seed, _ORDERS, epoch))
-        return torch.randperm(len(self.positives), generator=generator, device=self.device)[: self.rows_per_epoch]
+        order_N = torch.randperm(len(self.positives), generator=generator, device=self.device)
+        if self.config.users_together:
+            turn_U = torch.randperm(self.positives.num_users, generator=generator, device=self.device)
+            order_N = order_N[turn_U[self.positives.user_N[order_N].long()].argsort(stable=True)]
+        return order_N[: self.rows_per_epoch]
 
     def learning_rate_factor(self, step: int) -> float:
         """The schedule's factor at a step of the current epoch."""

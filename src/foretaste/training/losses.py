@@ -1,8 +1,9 @@
 """What a model is punished for: pure functions, one loss for each row.
 
 The first arguments are those of every loss over negatives: `positive_B`, the score of each row's positive;
-`negative_BS`, the scores of its S negatives; and `is_negative_BS`, False for a shared negative that the row must pass
-over (None where all count). A row without any negative left loses nothing by negatives.
+`negative_VS`, the scores of S negatives for each user; `is_negative_VS`, False for a shared negative that the user must
+pass over (None where all count); and `place_B`, which row of those two each positive goes with (None where it is its
+own, and V is B). A row without any negative left loses nothing by negatives.
 """
 
 from typing import Any
@@ -16,29 +17,37 @@ _CELLS_AT_A_TIME = 1 << 18
 """Scores that a loss works on at a time: 1 MiB of float32, which fits the second-level cache."""
 
 
-def bpr_loss(positive_B: Tensor, negative_BS: Tensor, is_negative_BS: Tensor | None = None) -> Tensor:
+def bpr_loss(
+    positive_B: Tensor, negative_VS: Tensor, is_negative_VS: Tensor | None = None, place_B: Tensor | None = None
+) -> Tensor:
     """loss_B = mean over s of -log σ(positive - negative).
 
     Rendle et al., BPR: Bayesian personalized ranking from implicit feedback, UAI 2009.
     """
+    negative_BS = _of_rows(negative_VS, place_B)
+    is_negative_BS = None if is_negative_VS is None else _of_rows(is_negative_VS, place_B)
     return _mean_over_negatives(-functional.logsigmoid(positive_B[:, None] - negative_BS), is_negative_BS)
 
 
-def bce_loss(positive_B: Tensor, negative_BS: Tensor, is_negative_BS: Tensor | None = None) -> Tensor:
+def bce_loss(
+    positive_B: Tensor, negative_VS: Tensor, is_negative_VS: Tensor | None = None, place_B: Tensor | None = None
+) -> Tensor:
     """loss_B: binary cross-entropy of the 1 + S examples of a row, their mean; the scores are logits.
 
     He et al., Neural collaborative filtering, WWW 2017.
     """
-    positive_loss_B, negative_loss_BS = functional.softplus(-positive_B), functional.softplus(negative_BS)
-    if is_negative_BS is None:
-        return (positive_loss_B + negative_loss_BS.sum(1)) / (1 + negative_BS.shape[1])
-    return (positive_loss_B + (negative_loss_BS * is_negative_BS).sum(1)) / (1 + is_negative_BS.sum(1))
+    positive_loss_B, negative_loss_VS = functional.softplus(-positive_B), functional.softplus(negative_VS)
+    if is_negative_VS is None:
+        return (positive_loss_B + _of_rows(negative_loss_VS.sum(1), place_B)) / (1 + negative_VS.shape[1])
+    negative_loss_V, count_V = (negative_loss_VS * is_negative_VS).sum(1), is_negative_VS.sum(1)
+    return (positive_loss_B + _of_rows(negative_loss_V, place_B)) / (1 + _of_rows(count_V, place_B))
 
 
 def sampled_softmax_loss(
     positive_B: Tensor,
-    negative_BS: Tensor,
-    is_negative_BS: Tensor | None = None,
+    negative_VS: Tensor,
+    is_negative_VS: Tensor | None = None,
+    place_B: Tensor | None = None,
     *,
     temperature: float = 1.0,
     log_q: tuple[Tensor, Tensor] | None = None,
@@ -47,8 +56,9 @@ def sampled_softmax_loss(
 
     Args:
         positive_B: scores.
-        negative_BS: scores.
-        is_negative_BS: as for every loss.
+        negative_VS: scores.
+        is_negative_VS: as for every loss.
+        place_B: as for every loss.
         temperature: divides the scores, > 0.
         log_q: `batch.log_q()`. Subtracted from the logits, it corrects for items that are drawn more often than others
             (Yi et al., Sampling-bias-corrected neural modeling, RecSys 2019; Bengio and Senécal 2003). With 0 for the
@@ -58,15 +68,15 @@ def sampled_softmax_loss(
     if log_q is not None:
         positive_B = positive_B - log_q[0]
     # Products of vectors come in bfloat16 from a GPU; sums of their exponentials need more digits.
-    negative_BS = negative_BS.to(torch.promote_types(negative_BS.dtype, torch.float32))
+    negative_VS = negative_VS.to(torch.promote_types(negative_VS.dtype, torch.float32))
     offset_S = log_q[1] if log_q else None
-    together_B: Tensor = _LogSumExp.apply(negative_BS, is_negative_BS, 1 / temperature, offset_S)  # type: ignore[no-untyped-call]
+    together_V: Tensor = _LogSumExp.apply(negative_VS, is_negative_VS, 1 / temperature, offset_S)  # type: ignore[no-untyped-call]
     # -log(e^p / (e^p + Σ e^n)) = log(1 + e^(log Σ e^n - p)), which needs no copy of the scores and loses no digits.
-    return functional.softplus(together_B - positive_B)
+    return functional.softplus(_of_rows(together_V, place_B) - positive_B)
 
 
 class _LogSumExp(torch.autograd.Function):
-    """sum_B = log Σ_s exp(scale · score_BS - offset_S), over what the mask lets through.
+    """sum_V = log Σ_s exp(scale · score_VS - offset_S), over what the mask lets through.
 
     Its gradient is the softmax of the row, which is made here, in place, some rows at a time while they are in the
     cache. With a thousand shared negatives the loss is then a third of the cost of the scores; composed of single
@@ -74,37 +84,38 @@ class _LogSumExp(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, score_BS: Tensor, mask_BS: Tensor | None, scale: float, offset_S: Tensor | None) -> Tensor:
-        share_BS, sum_B = torch.empty_like(score_BS), score_BS.new_empty(len(score_BS))
-        size = max(1, _CELLS_AT_A_TIME // max(score_BS.shape[1], 1))
-        for start in range(0, len(score_BS), size):
+    def forward(ctx: Any, score_VS: Tensor, mask_VS: Tensor | None, scale: float, offset_S: Tensor | None) -> Tensor:
+        share_VS, sum_V = torch.empty_like(score_VS), score_VS.new_empty(len(score_VS))
+        size = max(1, _CELLS_AT_A_TIME // max(score_VS.shape[1], 1))
+        for start in range(0, len(score_VS), size):
             rows = slice(start, start + size)
-            share_RS = torch.mul(score_BS[rows], scale, out=share_BS[rows])
+            share_RS = torch.mul(score_VS[rows], scale, out=share_VS[rows])
             if offset_S is not None:
                 share_RS.sub_(offset_S if offset_S.dim() == 1 else offset_S[rows])
-            if mask_BS is not None:
-                share_RS.masked_fill_(~mask_BS[rows], -torch.inf)
+            if mask_VS is not None:
+                share_RS.masked_fill_(~mask_VS[rows], -torch.inf)
             # A row without any negative has no largest one; 0 keeps its shares at 0.
             largest_R1 = share_RS.amax(1, keepdim=True).nan_to_num_(neginf=0.0)
             total_R1 = share_RS.sub_(largest_R1).exp_().sum(1, keepdim=True)
-            sum_B[rows] = (total_R1.log() + largest_R1)[:, 0]
+            sum_V[rows] = (total_R1.log() + largest_R1)[:, 0]
             # The largest score alone makes a total of 1: less than that is a row without any.
             share_RS.mul_(scale / total_R1.clamp_(min=1.0))
-        ctx.save_for_backward(share_BS)
-        return sum_B
+        ctx.save_for_backward(share_VS)
+        return sum_V
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_B: Tensor) -> tuple[Tensor, None, None, None]:
-        (share_BS,) = ctx.saved_tensors
+    def backward(ctx: Any, grad_V: Tensor) -> tuple[Tensor, None, None, None]:
+        (share_VS,) = ctx.saved_tensors
         # In place: memory for a second matrix of this size costs more than the product. PyTorch refuses a second use.
-        return share_BS.mul_(grad_B[:, None]), None, None, None
+        return share_VS.mul_(grad_V[:, None]), None, None, None
 
 
 def cosine_contrastive_loss(
     positive_B: Tensor,
-    negative_BS: Tensor,
-    is_negative_BS: Tensor | None = None,
+    negative_VS: Tensor,
+    is_negative_VS: Tensor | None = None,
+    place_B: Tensor | None = None,
     *,
     margin: float,
     negative_weight: float,
@@ -113,9 +124,8 @@ def cosine_contrastive_loss(
 
     Mao et al., SimpleX: a simple and strong baseline for collaborative filtering, CIKM 2021.
     """
-    return (
-        1 - positive_B + negative_weight * _mean_over_negatives(functional.relu(negative_BS - margin), is_negative_BS)
-    )
+    negative_loss_V = _mean_over_negatives(functional.relu(negative_VS - margin), is_negative_VS)
+    return 1 - positive_B + negative_weight * _of_rows(negative_loss_V, place_B)
 
 
 def mimic_loss(augmented_BD: Tensor, target_BD: Tensor) -> Tensor:
@@ -154,7 +164,11 @@ def _covariance(vector_XD: Tensor) -> Tensor:
     return centred_XD.T @ centred_XD / (len(vector_XD) - 1)
 
 
-def _mean_over_negatives(loss_BS: Tensor, is_negative_BS: Tensor | None) -> Tensor:
-    if is_negative_BS is None:
-        return loss_BS.mean(1)
-    return (loss_BS * is_negative_BS).sum(1) / is_negative_BS.sum(1).clamp(min=1)
+def _of_rows(value_V: Tensor, place_B: Tensor | None) -> Tensor:
+    return value_V if place_B is None else value_V[place_B]
+
+
+def _mean_over_negatives(loss_VS: Tensor, is_negative_VS: Tensor | None) -> Tensor:
+    if is_negative_VS is None:
+        return loss_VS.mean(1)
+    return (loss_VS * is_negative_VS).sum(1) / is_negative_VS.sum(1).clamp(min=1)

@@ -167,8 +167,16 @@ class InBatchNegatives(Sampler):
 
 
 def _shared(user_B: Tensor, positive_B: Tensor, candidate_C: Tensor, histories: Histories, log_q_I: Tensor) -> Batch:
-    is_negative_BC = ~histories.met_mask(user_B, candidate_C)
-    return Batch(user_B, positive_B, candidate_C=candidate_C, is_negative_BC=is_negative_BC, log_q_I=log_q_I)
+    user_V, place_B = torch.unique(user_B, return_inverse=True)
+    return Batch(
+        user_B,
+        positive_B,
+        candidate_C=candidate_C,
+        is_negative_VC=~histories.met_mask(user_V, candidate_C),
+        user_V=user_V,
+        place_B=place_B,
+        log_q_I=log_q_I,
+    )
 
 
 def build_sampler(

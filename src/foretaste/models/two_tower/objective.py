@@ -40,9 +40,11 @@ class Objective:
         loss_B = self._ranking_loss(
             batch,
             *dot_scores(
-                users.vector_BD[user_row_B],
+                # Shared negatives are scored once for each user, which are these; own ones once for each row.
+                users.vector_BD if batch.place_B is not None else users.vector_BD[user_row_B],
                 items.vector_BD[positive_row_B],
                 items.vector_BD[negative_rows],
+                batch.place_B,
             ),
         )
         if self.config.augmentation is not None:
@@ -61,23 +63,17 @@ class Objective:
         scores_BS: Tensor = scores_VW[user_row_B[:, None], item_row_BS]
         return scores_BS
 
-    def _ranking_loss(self, batch: Batch, positive_B: Tensor, negative_BS: Tensor) -> Tensor:
-        config, is_negative_BC = self.config, batch.is_negative_BC
+    def _ranking_loss(self, batch: Batch, positive_B: Tensor, negative_VS: Tensor) -> Tensor:
+        config, which = self.config, (batch.is_negative_VC, batch.place_B)
         if config.loss == "ccl":
             return cosine_contrastive_loss(
-                positive_B,
-                negative_BS,
-                is_negative_BC,
-                margin=config.margin,
-                negative_weight=config.negative_weight,
+                positive_B, negative_VS, *which, margin=config.margin, negative_weight=config.negative_weight
             )
         if config.loss == "softmax":
             log_q = batch.log_q() if config.log_q else None
-            return sampled_softmax_loss(
-                positive_B, negative_BS, is_negative_BC, temperature=config.temperature, log_q=log_q
-            )
+            return sampled_softmax_loss(positive_B, negative_VS, *which, temperature=config.temperature, log_q=log_q)
         loss = bce_loss if config.loss == "bce" else bpr_loss
-        return loss(positive_B / config.temperature, negative_BS / config.temperature, is_negative_BC)
+        return loss(positive_B / config.temperature, negative_VS / config.temperature, *which)
 
     def _mimic_loss(self, users: Placed, items: Placed, user_row_B: Tensor, item_row_B: Tensor) -> Tensor:
         assert self.config.augmentation is not None

@@ -24,6 +24,7 @@ EVENTS = "events"
 """How many plain events of its pair a row stands for."""
 ROW = "#row"
 """Place of an event in the source, from 0."""
+_COUNT = "#count"
 _NEWEST = "#newest"
 _NUM_EXAMPLES = 3
 
@@ -105,11 +106,14 @@ class LazyEngine:
     def flag_core(self, frame: Frame, min_per_user: int, min_per_item: int) -> Frame:
         """See `Engine`."""
         core = frame.select(ROW, USER_ID, ITEM_ID)
-        enough = (nw.len().over(USER_ID) >= min_per_user) & (nw.len().over(ITEM_ID) >= min_per_item)
         size, smaller = -1, _num_rows(core)
         while size != smaller:
             size = smaller
-            core = _held(core.filter(enough))
+            for column, least in ((USER_ID, min_per_user), (ITEM_ID, min_per_item)):
+                # Counted apart and joined: over windows a cluster would send and sort every row.
+                counted = core.group_by(column).agg(nw.len().alias(_COUNT))
+                core = core.join(counted.filter(nw.col(_COUNT) >= least).select(column), on=column, how="semi")
+            core = _held(core)
             smaller = _num_rows(core)
         flags = core.select(ROW, nw.lit(True).alias(KEEP))
         return _held(frame.join(flags, on=ROW, how="left").with_columns(nw.col(KEEP).fill_null(False)))

@@ -6,8 +6,9 @@ The server has one core, the load another. Each round measures capacity (a close
 at a twentieth of it, the overload, and capacity again; the round's capacity is the mean of the two. `goodput` compares
 rates; `goodput_by_processor` compares answers for each second of processor time that the server got, so that it holds
 on a machine where others take time from it. A round says something about latency only where `capacity_drift`, the later
-capacity over the earlier, is within .9 and 1.1. Targets: goodput at least .9 of capacity, p99 of those admitted at
-most 5 times that without load, all others 503 with Retry-After.
+capacity over the earlier, is within .9 and 1.1, and as far as `kept_waiting` is small: the part of the overload in
+which the thread that answers could have run and others had the core. Targets: goodput at least .9 of capacity, p99 of
+those admitted at most 5 times that without load, all others 503 with Retry-After.
 """
 
 import argparse
@@ -68,11 +69,18 @@ def with_processor(pid: int, load: Coroutine[None, None, Outcome]) -> tuple[Outc
     return uvloop.run(load), cpu_seconds(pid) - begun
 
 
+def waited_seconds(pid: int) -> float:
+    """How long the first thread of a process was ready to run and others had the core."""
+    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
 def one_round(pid: int, port: int, requests: list[bytes], seconds: float, seed: int) -> dict[str, float]:
     before, seconds_before = with_processor(pid, closed_loop(port, requests, 6, seconds))
     capacity = before.rate(200)
     unloaded: Outcome = uvloop.run(open_loop(port, requests, capacity / 20, seconds, seed))
+    waited = waited_seconds(pid)
     loaded, seconds_loaded = with_processor(pid, open_loop(port, requests, FACTOR * capacity, seconds, seed))
+    waited = waited_seconds(pid) - waited
     after, seconds_after = with_processor(pid, closed_loop(port, requests, 6, seconds))
     capacity = (before.rate(200) + after.rate(200)) / 2
     by_processor = (before.count(200) + after.count(200)) / (seconds_before + seconds_after)
@@ -82,6 +90,7 @@ def one_round(pid: int, port: int, requests: list[bytes], seconds: float, seed: 
         "goodput": round(loaded.rate(200) / capacity, 3),
         "goodput_by_processor": round(loaded.count(200) / seconds_loaded / by_processor, 3),
         "capacity_drift": round(after.rate(200) / before.rate(200), 3),
+        "kept_waiting": round(waited / seconds, 3),
         "unloaded_p50_ms": round(1000 * unloaded.quantile(200, 0.5), 2),
         "unloaded_p99_ms": round(1000 * unloaded.quantile(200, 0.99), 2),
         "admitted_p50_ms": round(1000 * loaded.quantile(200, 0.5), 2),

@@ -234,7 +234,7 @@ def serve_bare(port: int) -> None:
     import uvicorn
     from fastapi import FastAPI
 
-    from foretaste.serving.schemas import RecommendBody
+    from foretaste.serving.request_schemas import RecommendBody
 
     bare = FastAPI()
 

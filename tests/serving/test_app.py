@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from foretaste.serving import schemas
+from foretaste.serving import answer_schemas
 from foretaste.serving.engine import RecommendRequest
 
 ITEM_FIELDS = {"item_id", "movie_id", "title", "score", "source", "year", "genres", "price", "popularity"}
@@ -31,13 +31,13 @@ def problem(response, status, kind):
     assert found["type"] == f"urn:foretaste:problem:v1:{kind}"
     assert found["status"] == status
     assert found["request_id"] == response.headers["x-request-id"]
-    assert schemas.Problem.model_validate(found, extra="forbid")
+    assert answer_schemas.Problem.model_validate(found, extra="forbid")
     return found
 
 
 def test_health(client, engine):
     found = client.get("/health").json()
-    assert found.keys() == schemas.HealthAnswer.model_fields.keys()
+    assert found.keys() == answer_schemas.HealthAnswer.model_fields.keys()
     assert (found["status"], found["model_version"], found["n_users"], found["n_items"]) == (
         "ok",
         engine.bundle.id,
@@ -57,7 +57,7 @@ def test_recommend_gives_what_the_engine_gives(client, engine):
     response = client.post("/recommend", json={"user_id": "u3", "k": 7, "filters": filters})
     assert response.status_code == 200
     found = response.json()
-    assert schemas.RecommendAnswer.model_validate(found)
+    assert answer_schemas.RecommendAnswer.model_validate(found)
     expected = engine.recommend(RecommendRequest("u3", 7, filters=filters))
     assert [item["item_id"] for item in found["recommendations"]] == [item.item_id for item in expected.items]
     assert [item["score"] for item in found["recommendations"]] == [item.score for item in expected.items]
@@ -102,7 +102,7 @@ def test_ids_may_come_as_numbers(client):
 def test_similar_takes_the_item_by_either_name(client, engine, name):
     response = client.post("/similar", json={name: "m6", "k": 4, "filters": {"genres": "War"}})
     found = response.json()
-    assert schemas.SimilarAnswer.model_validate(found)
+    assert answer_schemas.SimilarAnswer.model_validate(found)
     assert found["item_id"] == found["movie_id"] == "m6"
     assert found["title"] == "Movie 6"
     expected = engine.similar("m6", 4, {"genres": "War"}).items
@@ -119,7 +119,7 @@ def test_popular_by_years(client):
 def test_popular_by_genre(client):
     response = client.get("/popular", params={"k": 40, "genre": ["War", "Nothing"]})
     found = response.json()
-    assert schemas.PopularAnswer.model_validate(found)
+    assert answer_schemas.PopularAnswer.model_validate(found)
     assert found["source"] == "popularity"
     assert len(found["recommendations"]) == 20
     assert all("War" in item["genres"] for item in found["recommendations"])
@@ -260,7 +260,7 @@ def test_the_documentation_names_the_problems(client):
 def test_a_batch_answers_each_as_alone_and_logs_each(client, service):
     bodies = [{"user_id": "u3", "k": 2}, {"user_id": "nobody", "k": 3}, {"history": ["m1"], "k": 1}]
     found = client.post("/recommend/batch", json={"requests": bodies}).json()
-    assert schemas.BatchAnswer.model_validate(found)
+    assert answer_schemas.BatchAnswer.model_validate(found)
     for body, answer in zip(bodies, found["answers"], strict=True):
         alone = client.post("/recommend", json=body).json()
         assert answer["recommendations"] == alone["recommendations"]

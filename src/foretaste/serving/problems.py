@@ -17,8 +17,8 @@ from starlette.exceptions import HTTPException
 
 from foretaste.errors import ArtifactError, ForetasteError, LogFullError, RequestError, UnknownItemError
 from foretaste.serving.admission import RETRY_AFTER_SECONDS, OverloadedError
+from foretaste.serving.answer_schemas import Problem
 from foretaste.serving.exchange import Exchange, exchange_of
-from foretaste.serving.schemas import Problem
 from foretaste.serving.security.callers import ForbiddenError, UnauthorizedError
 from foretaste.serving.security.guard import MisdirectedError, RateLimitedError
 

@@ -7,7 +7,7 @@ import orjson
 from fastapi import Response
 
 from foretaste.errors import RequestError
-from foretaste.serving import schemas
+from foretaste.serving import answer_schemas
 from foretaste.serving.exchange import Exchange
 from foretaste.serving.problems import documented
 from foretaste.serving.routes.calls import Calls, CurrentExchange
@@ -26,7 +26,7 @@ def add_administering(calls: Calls, service: Service) -> None:
         told = {
             "experiment": config.experiment.name if config.experiment else None,
             "loaded": [
-                schemas.LoadedModel(
+                answer_schemas.LoadedModel(
                     variant=each.variant,
                     model_version=each.engine.model_version,
                     model=each.engine.bundle.manifest.model,
@@ -65,6 +65,6 @@ def add_administering(calls: Calls, service: Service) -> None:
         return calls.json(orjson.dumps(told))
 
     refused = documented(HTTPStatus.CONFLICT)
-    calls.get("/models", show_models, schemas.ModelsAnswer, _TAG)
-    calls.command("/models/reload", reload, schemas.SwapAnswer, _TAG, refused)
-    calls.command("/models/rollback", rollback, schemas.SwapAnswer, _TAG, refused)
+    calls.get("/models", show_models, answer_schemas.ModelsAnswer, _TAG)
+    calls.command("/models/reload", reload, answer_schemas.SwapAnswer, _TAG, refused)
+    calls.command("/models/rollback", rollback, answer_schemas.SwapAnswer, _TAG, refused)

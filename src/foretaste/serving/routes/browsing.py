@@ -7,7 +7,7 @@ import orjson
 from fastapi import Query, Response
 
 from foretaste.errors import RequestError
-from foretaste.serving import schemas
+from foretaste.serving import answer_schemas, request_schemas
 from foretaste.serving.cards import noun_id
 from foretaste.serving.routes.calls import Calls, CurrentExchange
 from foretaste.serving.service import Service
@@ -43,7 +43,7 @@ def add_browsing(calls: Calls, service: Service) -> None:
 
     async def history(
         exchange: CurrentExchange,
-        user_id: Annotated[schemas.Id | None, Query(description="May be left out with a token.")] = None,
+        user_id: Annotated[request_schemas.Id | None, Query(description="May be left out with a token.")] = None,
         limit: _Limit = 10,
     ) -> Response:
         """What a user met last: since the training by feedback, and in the training data."""
@@ -86,7 +86,7 @@ def add_browsing(calls: Calls, service: Service) -> None:
         }
         return calls.json(orjson.dumps(told))
 
-    calls.get("/items", items, schemas.ItemsAnswer, _TAG)
-    calls.get("/users", users, schemas.UsersAnswer, _TAG)
-    calls.get("/history", history, schemas.HistoryAnswer, _TAG)
-    calls.get("/about", about, schemas.AboutAnswer, _TAG)
+    calls.get("/items", items, answer_schemas.ItemsAnswer, _TAG)
+    calls.get("/users", users, answer_schemas.UsersAnswer, _TAG)
+    calls.get("/history", history, answer_schemas.HistoryAnswer, _TAG)
+    calls.get("/about", about, answer_schemas.AboutAnswer, _TAG)

@@ -8,7 +8,7 @@ import orjson
 from fastapi import Body
 
 from foretaste.errors import RequestError
-from foretaste.serving import schemas
+from foretaste.serving import answer_schemas, request_schemas
 from foretaste.serving.exchange import Exchange
 from foretaste.serving.logs.feedback import check
 from foretaste.serving.logs.rows import FeedbackRow
@@ -24,7 +24,7 @@ def add_listening(calls: Calls, service: Service) -> None:
     """Add `/feedback` and `/users`."""
     logs = service.logs
     waits_for_disk = service.config.log.fsync != "never"
-    feedback_body = schemas.feedback_body(service.models.current.default.engine.item_noun)
+    feedback_body = request_schemas.feedback_body(service.models.current.default.engine.item_noun)
 
     def take(rows: list[FeedbackRow]) -> None:
         for row in rows:
@@ -43,7 +43,7 @@ def add_listening(calls: Calls, service: Service) -> None:
             take(rows)
         return orjson.dumps({"event_ids": [row.event_id for row in rows], "request_id": exchange.request_id})
 
-    async def users(exchange: CurrentExchange, body: Annotated[schemas.UserBody, Body()]) -> bytes:
+    async def users(exchange: CurrentExchange, body: Annotated[request_schemas.UserBody, Body()]) -> bytes:
         """Register a user that the training never saw, with what is known of them."""
         user_id = exchange.acting_as(body.user_id)
         if user_id is None:
@@ -55,11 +55,11 @@ def add_listening(calls: Calls, service: Service) -> None:
         told = {"user_id": row.user_id, "attributes": row.attributes, "registered_at": row.registered_at}
         return orjson.dumps({**told, "request_id": exchange.request_id})
 
-    calls.post("/feedback", feedback, schemas.FeedbackAnswer, _TAG)
-    calls.post("/users", users, schemas.UserAnswer, _TAG)
+    calls.post("/feedback", feedback, answer_schemas.FeedbackAnswer, _TAG)
+    calls.post("/users", users, answer_schemas.UserAnswer, _TAG)
 
 
-def _row(exchange: Exchange, event: schemas.EventBody, now: float) -> FeedbackRow:
+def _row(exchange: Exchange, event: request_schemas.EventBody, now: float) -> FeedbackRow:
     """An event as it is written down.
 
     Raises:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 import orjson
 from fastapi import Response
 
-from foretaste.serving import schemas
+from foretaste.serving import answer_schemas
 from foretaste.serving.background import figures_of
 from foretaste.serving.metrics import exposition
 from foretaste.serving.routes.calls import Calls, CurrentExchange, Problems
@@ -55,12 +55,12 @@ def add_probing(calls: Calls, service: Service) -> None:
         return Response(exposition([figures_of(service), *others], info), media_type=_PROMETHEUS)
 
     draining: Problems = {
-        HTTPStatus.SERVICE_UNAVAILABLE.value: {"model": schemas.ReadyAnswer, "description": "About to stop"}
+        HTTPStatus.SERVICE_UNAVAILABLE.value: {"model": answer_schemas.ReadyAnswer, "description": "About to stop"}
     }
     plain: Problems = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
-    calls.get("/health", health, schemas.HealthAnswer, _TAG)
-    calls.get("/live", live, schemas.LiveAnswer, _TAG)
-    calls.get("/ready", ready, schemas.ReadyAnswer, _TAG, draining)
+    calls.get("/health", health, answer_schemas.HealthAnswer, _TAG)
+    calls.get("/live", live, answer_schemas.LiveAnswer, _TAG)
+    calls.get("/ready", ready, answer_schemas.ReadyAnswer, _TAG, draining)
     calls.get("/metrics", metrics, None, _TAG, plain)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import Body, Path, Query, Response
 
 from foretaste.data.schemas import GENRES, YEAR
-from foretaste.serving import encoding, schemas
+from foretaste.serving import answer_schemas, encoding, request_schemas
 from foretaste.serving.engine import RecommendRequest
 from foretaste.serving.exchange import Exchange, new_request_id
 from foretaste.serving.live_models import Served
@@ -28,12 +28,14 @@ _TAG = "recommendations"
 def add_recommending(calls: Calls, service: Service) -> None:
     """Add `/recommend`, `/recommend/batch`, `/similar`, `/popular`, `/items/{item_id}` and `/explain`."""
     noun = service.models.current.default.engine.item_noun
-    similar_body = schemas.named_for(schemas.SimilarBody, noun)
-    explain_body = schemas.named_for(schemas.ExplainBody, noun)
+    similar_body = request_schemas.named_for(request_schemas.SimilarBody, noun)
+    explain_body = request_schemas.named_for(request_schemas.ExplainBody, noun)
     gate, logs = service.gate, service.logs
     experiment = service.config.experiment.name if service.config.experiment else None
 
-    async def answered(exchange: Exchange, body: schemas.RecommendBody, request_id: str, arrived: float) -> bytes:
+    async def answered(
+        exchange: Exchange, body: request_schemas.RecommendBody, request_id: str, arrived: float
+    ) -> bytes:
         user_id = exchange.acting_as(body.user_id)
         async with gate.turn(arrived):
             served = service.serves(exchange, user_id, exchange.choosing(body.variant))
@@ -52,18 +54,18 @@ def add_recommending(calls: Calls, service: Service) -> None:
             )
             return encoding.recommendations(answer, request_id, exchange.variant)
 
-    async def recommend(exchange: CurrentExchange, body: Annotated[schemas.RecommendBody, Body()]) -> bytes:
+    async def recommend(exchange: CurrentExchange, body: Annotated[request_schemas.RecommendBody, Body()]) -> bytes:
         """The best items for a user."""
         return await answered(exchange, body, exchange.request_id, exchange.started)
 
-    async def recommend_batch(exchange: CurrentExchange, body: Annotated[schemas.BatchBody, Body()]) -> bytes:
+    async def recommend_batch(exchange: CurrentExchange, body: Annotated[request_schemas.BatchBody, Body()]) -> bytes:
         """The best items for several users, each as by /recommend; each answer has a request id of its own."""
         answers = [await answered(exchange, each, new_request_id(), time.perf_counter()) for each in body.requests]
         return encoding.batch(answers, exchange.request_id)
 
     async def similar(exchange: CurrentExchange, body: Annotated[similar_body, Body()]) -> bytes:  # type: ignore[valid-type]
         """The items most like one."""
-        asked: schemas.SimilarBody = body
+        asked: request_schemas.SimilarBody = body
         async with gate.turn(exchange.started):
             answer = service.serves(exchange, None).engine.similar(asked.item_id, asked.k, asked.filters)
             named = {"item_id": asked.item_id, "k": asked.k, "filters": asked.filters}
@@ -72,7 +74,7 @@ def add_recommending(calls: Calls, service: Service) -> None:
 
     async def explain(exchange: CurrentExchange, body: Annotated[explain_body, Body()]) -> bytes:  # type: ignore[valid-type]
         """The items of a user's history on which an item's score rests most."""
-        asked: schemas.ExplainBody = body
+        asked: request_schemas.ExplainBody = body
         user_id = exchange.acting_as(asked.user_id)
         async with gate.turn(exchange.started):
             served = service.serves(exchange, user_id)
@@ -84,9 +86,10 @@ def add_recommending(calls: Calls, service: Service) -> None:
     async def popular(
         exchange: CurrentExchange,
         genre: Annotated[
-            list[schemas.Id], Query(default_factory=list, max_length=32, description="Only items of any of these.")
+            list[request_schemas.Id],
+            Query(default_factory=list, max_length=32, description="Only items of any of these."),
         ],
-        k: schemas.K = 10,
+        k: request_schemas.K = 10,
         year_min: Annotated[int | None, Query(description="Only items of this year or later.")] = None,
         year_max: Annotated[int | None, Query(description="Only items of this year or earlier.")] = None,
     ) -> Response:
@@ -97,21 +100,21 @@ def add_recommending(calls: Calls, service: Service) -> None:
             record(logs.requests, exchange, answer, at_seconds=service.clock(), asked={"k": k, "filters": filters})
             return calls.json(encoding.popular(answer, exchange.request_id))
 
-    async def item(exchange: CurrentExchange, item_id: Annotated[schemas.Id, Path()]) -> Response:
+    async def item(exchange: CurrentExchange, item_id: Annotated[request_schemas.Id, Path()]) -> Response:
         """What the catalogue knows of an item."""
         engine = service.serves(exchange, None).engine
         return calls.json(encoding.item(engine.item(item_id), engine.model_version, exchange.request_id, noun))
 
-    calls.post("/recommend", recommend, schemas.RecommendAnswer, _TAG)
-    calls.post("/recommend/batch", recommend_batch, schemas.BatchAnswer, _TAG)
-    calls.post("/similar", similar, schemas.SimilarAnswer, _TAG, _NOT_FOUND)
-    calls.post("/explain", explain, schemas.ExplainAnswer, _TAG, _NOT_FOUND)
-    calls.get("/popular", popular, schemas.PopularAnswer, _TAG)
-    calls.get("/items/{item_id}", item, schemas.ItemDetails, _TAG, _NOT_FOUND)
+    calls.post("/recommend", recommend, answer_schemas.RecommendAnswer, _TAG)
+    calls.post("/recommend/batch", recommend_batch, answer_schemas.BatchAnswer, _TAG)
+    calls.post("/similar", similar, answer_schemas.SimilarAnswer, _TAG, _NOT_FOUND)
+    calls.post("/explain", explain, answer_schemas.ExplainAnswer, _TAG, _NOT_FOUND)
+    calls.get("/popular", popular, answer_schemas.PopularAnswer, _TAG)
+    calls.get("/items/{item_id}", item, answer_schemas.ItemDetails, _TAG, _NOT_FOUND)
 
 
 def _request(
-    logs: ServiceLogs, served: Served, body: schemas.RecommendBody, user_id: str | None, user_known: bool | None
+    logs: ServiceLogs, served: Served, body: request_schemas.RecommendBody, user_id: str | None, user_known: bool | None
 ) -> RecommendRequest:
     """What the engine is asked, with all that came to be known of the user since the training."""
     recent = logs.recent.history(user_id, served.trained_until, served.min_rating)

@@ -204,6 +204,7 @@ def test_a_rolling_split_judges_every_window_and_publishes_the_newest(small_conf
     averages = {one.label: np.mean([window.valid.mean("ndcg@10") for window in one.windows]) for one in result.judged}
     assert result.best == max(averages, key=averages.get)
     assert "window 3" in result.report.read_text()
+    assert f"{result.best} minus it" in result.report.read_text()
     assert "## Windows" not in alone.report.read_text()
 
 

@@ -1,9 +1,10 @@
-"""The test windows of a rolling split, side by side, and their average."""
+"""The test windows of a rolling split, side by side, their average, and what they show together."""
 
 from foretaste.evaluation.report.contents import ReportInput
 from foretaste.evaluation.report.document import Cell, Paragraph, Section, line, number, table, words
 from foretaste.evaluation.report.wording import interval_cell, titled
-from foretaste.evaluation.windows import average
+from foretaste.evaluation.significance import compare
+from foretaste.evaluation.windows import average, by_user
 
 
 def windows(report: ReportInput) -> Section:
@@ -17,10 +18,22 @@ def windows(report: ReportInput) -> Section:
         f"{earlier + 1}, the newest."
     )
     columns = [words("model"), *(number(f"window {place}") for place in range(1, earlier + 2)), number("average")]
+    judged = {result.label: [*result.earlier, result.test] for result in report.results}
     rows: list[list[str | Cell]] = []
-    for result in report.results:
-        judged = [*result.earlier, result.test]
-        means = [f"{window.mean(report.select_by):.4f}" for window in judged]
-        rows.append([result.label, *means, interval_cell(average(judged)[report.select_by])])
+    for label, tests in judged.items():
+        means = [f"{window.mean(report.select_by):.4f}" for window in tests]
+        rows.append([label, *means, interval_cell(average(tests)[report.select_by])])
+    if report.others:
+        values = {label: by_user(tests, report.select_by) for label, tests in judged.items()}
+        pairs = [(report.best, other.label) for other in report.others]
+        against = {one.reference: one for one in compare(pairs, values)}
+        told += (
+            f" The difference from {report.best} is over the {len(values[report.best]):,} users of all windows, each "
+            f"once with the mean of their windows; p by permutation, corrected by Holm."
+        )
+        columns += [number(f"{report.best} minus it"), number("p")]
+        for row in rows:
+            one = against.get(str(row[0]))
+            row += ["", ""] if one is None else [interval_cell(one.difference), f"{one.corrected_p:.2g}"]
     caption = f"{titled(report, report.select_by)} on test, oldest window first."
     return Section(title=title, blocks=(Paragraph(text=line(told)), table(caption, columns, rows)))

@@ -35,9 +35,14 @@ from foretaste.serving.engine import Engine, RecommendRequest
 RESULTS = Path(__file__).parent / "results" / "two_stage.json"
 ROOT = Path(__file__).parents[1]
 CONFIGS = {"ml-100k": "two-stage-movielens-100k.yaml", "goodbooks": "two-stage-goodbooks.yaml"}
+# Where what is on at the time tells nothing, other retrievers are worth their place.
 RANDOM = [
     "split={method: random, valid: 0.1, test: 0.1}",
+    "models.ease={regularization: 400}",
+    "models.two_stage.retrievers={als: {embedding_dim: 64, unobserved_weight: 0.65, regularization: 0.011}, "
+    "ease: {regularization: 400}}",
     "models.two_stage.holdout={method: random, share: 0.1, windows: 3}",
+    "models.two_stage.ranker.truncation=30",
 ]
 ROLLING = ["split={method: global_time, valid: 0.1, test: 0.1, windows: 4}"]
 SPLITS: dict[str, list[str]] = {"shipped": [], "rolling": ROLLING, "random": RANDOM}

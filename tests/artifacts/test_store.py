@@ -1,3 +1,4 @@
+import errno
 import json
 import shutil
 from dataclasses import replace
@@ -157,6 +158,22 @@ def test_what_is_live_takes_no_figures(store, contents):
     with pytest.raises(ArtifactError, match="what is live never changes"):
         store.add_metrics(live.id, {"ndcg@10": {"mean": 1.0}})
     assert store.open().manifest == live.manifest
+
+
+def test_a_store_that_is_mounted_read_only_says_where_to_go(store, contents, monkeypatch):
+    first = store.publish(contents)
+    second = store.publish(contents)
+
+    def refuses(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("pathlib.Path.symlink_to", refuses)
+    for move, action in ((store.rollback, "rollback"), (lambda: store.promote(first.id), "promote")):
+        with pytest.raises(ArtifactError, match=r"cannot be written from here .Read-only file system") as told:
+            move()
+        assert f"`foretaste bundles {action}` where trainings write" in str(told.value)
+    assert store.production_id() == second.id
+    assert len(store.history()) == 2
 
 
 def test_a_damaged_manifest_is_listed_with_its_problem_and_never_pruned(store, contents):

@@ -1,7 +1,9 @@
 """The manifests: as Kustomize renders them, by the schemas of Kubernetes, and by what foretaste's own commands take."""
 
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import kubernetes_validate
 import pytest
@@ -13,6 +15,7 @@ OLDEST = "1.29"
 """Of Kubernetes: the oldest version that the manifests are for."""
 SECRETS = {"foretaste-database", "foretaste-keys", "foretaste-tokens", "foretaste-web-app"}
 """That docs/guide/deployment.md makes."""
+API, DATABASE = "Deployment api", "FORETASTE_DATABASE"
 RENDERERS = [["kubectl", "kustomize"], ["kustomize", "build"]]
 
 
@@ -124,6 +127,30 @@ def test_whatever_is_named_is_there(resources):
                     assert reference["key"] in told[reference["name"]], where
                 if reference := source.get("secretKeyRef"):
                     assert reference["name"] in SECRETS, where
+
+
+def test_what_the_service_writes_has_room_on_a_read_only_root(deploy):
+    """Its journal and the files of its processes; bundles and keys are only read."""
+    serving = yaml.safe_load((deploy.parent / "configs/serving.yaml").read_text())
+    image = dict(
+        re.findall(r"^ *(?:ENV )?(HOME|NUMBA_CACHE_DIR)=(\S+)", (deploy / "Dockerfile").read_text(), re.MULTILINE)
+    )
+    assert image["HOME"] == "/tmp"
+    home = Path("/srv/foretaste")
+    for overlay in ("overlays/local", "overlays/production"):
+        (container,) = (each for where, each in containers(rendered(deploy / "kubernetes" / overlay)) if where == API)
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        mounts = {Path(mount["mountPath"]): mount.get("readOnly", False) for mount in container["volumeMounts"]}
+
+        def is_read_only(path, mounts=mounts):
+            """Of the innermost mount that the path lies in."""
+            return next((mounts[each] for each in (path, *path.parents) if each in mounts), True)
+
+        assert not is_read_only(home / serving["log"]["journal_dir"]), overlay
+        assert not is_read_only(Path(image["NUMBA_CACHE_DIR"])), overlay
+        assert not is_read_only(Path("/tmp")), overlay  # sockets of several workers, and the home of libraries
+        assert is_read_only(home / serving["store"]), overlay
+        assert f"--set=log.url=$({DATABASE})" in container["args"], "not the file of the config"
 
 
 def test_selectors_find_their_pods(resources):

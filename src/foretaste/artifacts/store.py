@@ -234,7 +234,13 @@ class BundleStore:
         before = self.production_id()
         if before == bundle_id:
             return
-        atomic.replace_link(self.root / PRODUCTION, bundle_id)
+        try:
+            atomic.replace_link(self.root / PRODUCTION, bundle_id)
+        except OSError as error:
+            raise ArtifactError(
+                f"{self.root}: cannot be written from here ({error.strerror}), and nothing was changed; "
+                f"use `foretaste bundles {action}` where trainings write their bundles."
+            ) from error
         move = Promotion(self._clock().isoformat(), action, before, bundle_id, reason)
         atomic.append_line(self.root / _PROMOTIONS_FILE, json.dumps(move.to_json(), ensure_ascii=False))
 

@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_bundles(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
-    """Every bundle, oldest first."""
+    """Every bundle, oldest first, and how accurate it was found to be."""
     listings = _open(store).list()
     if as_json:
         fields = (each.manifest.model_dump(mode="json", include=_LISTED) if each.manifest else {} for each in listings)
@@ -78,7 +78,9 @@ _LISTED = {"model", "created_at", "num_users", "num_items", "source", "metrics",
 
 
 def show(
-    bundle: BundleArgument = "production", store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
+    bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="Id of the bundle, or production.")] = "production",
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
 ) -> None:
     """What a bundle says of itself."""
     from foretaste.artifacts.manifest import Manifest
@@ -94,7 +96,7 @@ def show(
 
 
 def history(
-    bundle: Annotated[str | None, typer.Argument(metavar="[BUNDLE]", help="Id; every bundle by default.")] = None,
+    bundle: Annotated[str | None, typer.Argument(metavar="BUNDLE", help="Id; every bundle by default.")] = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
@@ -127,7 +129,7 @@ _TOLD_BY = ("guard: ", "watch: ")
 
 
 def verify(
-    bundle: Annotated[str | None, typer.Argument(metavar="[BUNDLE]", help="Id; every bundle by default.")] = None,
+    bundle: Annotated[str | None, typer.Argument(metavar="BUNDLE", help="Id; every bundle by default.")] = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:

@@ -29,9 +29,7 @@ def register(app: typer.Typer) -> None:
 def compare(
     runs: Annotated[
         list[str],
-        typer.Argument(
-            metavar="RUN [RUN ...]", help="Ids of runs, unique beginnings, folders, or latest.", show_default=False
-        ),
+        typer.Argument(metavar="RUN", help="Ids of runs, unique beginnings, folders, or latest.", show_default=False),
     ],
     metric: Annotated[str | None, typer.Option(help="As in ndcg@10; the one the run chose by if left out.")] = None,
     baseline: Annotated[str | None, typer.Option(help="Model to compare with; the best if left out.")] = None,

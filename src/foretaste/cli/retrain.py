@@ -31,7 +31,11 @@ SetOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog=example(f"foretaste retrain {_CONFIG} --dry-run", f"foretaste retrain {_CONFIG} --warm-start --json"),
+        epilog=example(
+            f"foretaste retrain {_CONFIG} --dry-run",
+            f"foretaste retrain {_CONFIG} --warm-start --json",
+            f"foretaste retrain {_CONFIG} --watch --set schedule.new_events=5000",
+        ),
     )(retrain)
 
 

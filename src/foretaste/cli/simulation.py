@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foretaste.cli.experiments import ConsoleNarrator, SetOption
+from foretaste.cli.experiments import ConsoleNarrator
 from foretaste.cli.output import JsonOption, console, example, print_json
 
 if TYPE_CHECKING:
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from foretaste.pipelines.simulation.outcome import SimulationResult
     from foretaste.pipelines.simulation.settings import SimulationConfig
 
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config, as in people.visits_per_week=500."),
+]
 DEFAULT_ROOT = Path("artifacts/simulations")
 
 

@@ -17,9 +17,9 @@ def track(
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN ...]",
-            help="Ids of runs, unique beginnings, folders, or latest. Left out: all that could not be sent, and every "
-            "challenger of a retraining likewise.",
+            metavar="RUN",
+            help="Ids of runs, unique beginnings, folders, or latest. Left out: all runs, and challengers "
+            "of retrainings, that could not be sent.",
             show_default=False,
         ),
     ] = None,

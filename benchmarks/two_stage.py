@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from foretaste.artifacts.bundle import BundleContents, write_bundle
+from foretaste.artifacts.bundle import BundleContents
+from foretaste.artifacts.writing import write_bundle
 from foretaste.config import ExperimentConfig, load_config
 from foretaste.data.interactions import Dataset, Interactions
 from foretaste.evaluation.protocol import Evaluation, EvaluationConfig, evaluate

@@ -21,8 +21,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import polars as pl
 
-from foretaste.artifacts.bundle import BundleContents, write_bundle
+from foretaste.artifacts.bundle import BundleContents
 from foretaste.artifacts.history import History
+from foretaste.artifacts.writing import write_bundle
 from foretaste.data.interactions import Interactions
 from foretaste.data.raw import SourceInfo
 from foretaste.data.vocabulary import Vocabulary

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from foretaste.artifacts.bundle import BundleContents, write_bundle
+from foretaste.artifacts.bundle import BundleContents
+from foretaste.artifacts.writing import write_bundle
 from foretaste.config import ExperimentConfig, load_config
 from foretaste.data.interactions import Interactions
 from foretaste.data.prepare import PrepareConfig, Prepared, prepare

@@ -11,9 +11,10 @@ import pytest
 from polars.testing import assert_frame_equal
 from scipy import sparse
 
-from foretaste.artifacts.bundle import Bundle, write_bundle
+from foretaste.artifacts.bundle import Bundle
 from foretaste.artifacts.history import History
 from foretaste.artifacts.manifest import MANIFEST_FILE, Manifest, file_hash
+from foretaste.artifacts.writing import write_bundle
 from foretaste.errors import ArtifactError
 from foretaste.models.protocol import Query
 
@@ -220,7 +221,8 @@ def test_an_unwritable_array_leaves_nothing(tmp_path, contents):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from foretaste.artifacts.bundle import Bundle, BundleContents, write_bundle
+from foretaste.artifacts.bundle import Bundle, BundleContents
+from foretaste.artifacts.writing import write_bundle
 
 bundle, root, step, calls, fsync = Bundle.open(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[3]), [], os.fsync
 

@@ -5,8 +5,9 @@ import polars as pl
 import pytest
 
 from foretaste.artifacts import segments as module
-from foretaste.artifacts.bundle import Bundle, BundleContents, write_bundle
+from foretaste.artifacts.bundle import Bundle, BundleContents
 from foretaste.artifacts.segments import SEGMENTS_FILE, Segments
+from foretaste.artifacts.writing import write_bundle
 from foretaste.models import registry
 from foretaste.models.protocol import FitContext
 

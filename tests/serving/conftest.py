@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
-from foretaste.artifacts.bundle import BundleContents, write_bundle
+from foretaste.artifacts.bundle import BundleContents
 from foretaste.artifacts.store import BundleStore
+from foretaste.artifacts.writing import write_bundle
 from foretaste.data.interactions import Dataset, Interactions
 from foretaste.data.raw import SourceInfo
 from foretaste.data.vocabulary import Vocabulary

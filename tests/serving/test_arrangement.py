@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from foretaste.artifacts.bundle import BundleContents, write_bundle
+from foretaste.artifacts.bundle import BundleContents
+from foretaste.artifacts.writing import write_bundle
 from foretaste.errors import ConfigError
 from foretaste.serving.engine import Engine, RecommendRequest
 from foretaste.serving.policies import EpsilonGreedyPolicy, GreedyPolicy, PlackettLucePolicy

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from foretaste.artifacts.bundle import Bundle, BundleContents, write_bundle
+from foretaste.artifacts.bundle import Bundle, BundleContents
+from foretaste.artifacts.writing import write_bundle
 from foretaste.errors import RequestError, UnknownItemError
 from foretaste.evaluation.protocol import EvaluationConfig, evaluate
 from foretaste.models.als import ALS, ALSConfig

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from foretaste.artifacts.bundle import Bundle, BundleContents, write_bundle
+from foretaste.artifacts.bundle import Bundle, BundleContents
+from foretaste.artifacts.writing import write_bundle
 from foretaste.errors import ArtifactError
 from foretaste.models.als import ALS
 from foretaste.models.protocol import FitContext

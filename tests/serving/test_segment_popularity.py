@@ -4,8 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from foretaste.artifacts.bundle import BundleContents, write_bundle
+from foretaste.artifacts.bundle import BundleContents
 from foretaste.artifacts.segments import Segment
+from foretaste.artifacts.writing import write_bundle
 from foretaste.models import registry
 from foretaste.models.protocol import FitContext
 from foretaste.serving.engine import Engine, RecommendRequest

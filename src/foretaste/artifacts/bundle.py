@@ -13,20 +13,10 @@ from typing import Any, Self
 
 import numpy as np
 import polars as pl
-from safetensors.numpy import save_file
 
 from foretaste.arrays import FloatArray
-from foretaste.artifacts import atomic
-from foretaste.artifacts.history import History, last_times, read_history, write_history
-from foretaste.artifacts.manifest import (
-    MANIFEST_FILE,
-    REMEDY,
-    Manifest,
-    MetricJson,
-    TrainingWindow,
-    file_hash,
-    library_versions,
-)
+from foretaste.artifacts.history import History, last_times, read_history
+from foretaste.artifacts.manifest import MANIFEST_FILE, REMEDY, Manifest, MetricJson
 from foretaste.artifacts.mapped import map_npy, map_safetensors
 from foretaste.artifacts.segments import SEGMENTS_FILE, Segments
 from foretaste.data.interactions import Dataset
@@ -36,20 +26,18 @@ from foretaste.data.vocabulary import Vocabulary
 from foretaste.errors import ArtifactError
 from foretaste.models import registry
 from foretaste.models.protocol import Recommender, State
-from foretaste.retrieval import ann
 
 POPULARITY = "popularity"
 """Column of the catalogue: events of each item in the training data."""
 
 Clock = Callable[[], datetime]
 
-_USERS_FILE = "user_mapping.parquet"
-_ITEMS_FILE = "item_mapping.parquet"
-_CATALOGUE_FILE = "item_features.parquet"
-_STATE_FILE = "model_state.safetensors"
-_EMBEDDINGS = ("user_embeddings", "item_embeddings")
+USERS_FILE = "user_mapping.parquet"
+ITEMS_FILE = "item_mapping.parquet"
+CATALOGUE_FILE = "item_features.parquet"
+STATE_FILE = "model_state.safetensors"
+EMBEDDINGS = ("user_embeddings", "item_embeddings")
 """Arrays of a state that get a file of their own."""
-_SHORTEST_HASH = 4
 
 
 def utc_now() -> datetime:
@@ -161,9 +149,9 @@ class Bundle:
                 folder,
                 manifest,
                 state=_read_state(folder, manifest),
-                users=_read_vocabulary(folder / _USERS_FILE, USER_ID),
-                items=_read_vocabulary(folder / _ITEMS_FILE, ITEM_ID),
-                catalogue=pl.read_parquet(folder / _CATALOGUE_FILE),
+                users=_read_vocabulary(folder / USERS_FILE, USER_ID),
+                items=_read_vocabulary(folder / ITEMS_FILE, ITEM_ID),
+                catalogue=pl.read_parquet(folder / CATALOGUE_FILE),
                 history=read_history(folder, (manifest.num_users, manifest.num_items), verify=verify),
                 segments=Segments.read(folder, manifest.num_items) if SEGMENTS_FILE in manifest.files else None,
             )
@@ -202,12 +190,12 @@ class Bundle:
     def _check_shapes(self) -> None:
         num_users, num_items = self.manifest.num_users, self.manifest.num_items
         rows = {
-            _USERS_FILE: (len(self.users), num_users),
-            _ITEMS_FILE: (len(self.items), num_items),
-            _CATALOGUE_FILE: (len(self.catalogue), num_items),
+            USERS_FILE: (len(self.users), num_users),
+            ITEMS_FILE: (len(self.items), num_items),
+            CATALOGUE_FILE: (len(self.catalogue), num_items),
             **{
                 f"{name}.npy": (len(self.state[name]), expected)
-                for name, expected in zip(_EMBEDDINGS, (num_users, num_items), strict=True)
+                for name, expected in zip(EMBEDDINGS, (num_users, num_items), strict=True)
                 if name in self.state
             },
         }
@@ -218,7 +206,7 @@ class Bundle:
                 )
         if not self.catalogue[ITEM_ID].equals(self.items.ids.alias(ITEM_ID)):
             raise ArtifactError(
-                f"{self.folder / _CATALOGUE_FILE}: its items are not those of {_ITEMS_FILE}, in that order. {REMEDY}"
+                f"{self.folder / CATALOGUE_FILE}: its items are not those of {ITEMS_FILE}, in that order. {REMEDY}"
             )
 
 
@@ -229,95 +217,12 @@ def read_titles(folder: Path) -> dict[str, str]:
         ArtifactError: the catalogue cannot be read.
     """
     try:
-        catalogue = pl.read_parquet(folder / _CATALOGUE_FILE)
+        catalogue = pl.read_parquet(folder / CATALOGUE_FILE)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise ArtifactError(f"{folder / _CATALOGUE_FILE}: cannot be read, {error}. {REMEDY}") from error
+        raise ArtifactError(f"{folder / CATALOGUE_FILE}: cannot be read, {error}. {REMEDY}") from error
     title = pl.col(TITLE) if TITLE in catalogue.columns else pl.lit(None, dtype=pl.String)
     titles = catalogue.select(ITEM_ID, pl.coalesce(title, ITEM_ID).alias(TITLE))
     return dict(titles.iter_rows())
-
-
-def write_bundle(root: Path, contents: BundleContents, *, clock: Clock = utc_now) -> Bundle:
-    """Write a bundle into a new folder of `root`, named by its id; it appears whole or not at all.
-
-    The id is the date, the model and the first characters of a hash of the contents, four or as many as make it unique.
-    """
-    now = clock()
-    root.mkdir(parents=True, exist_ok=True)
-    with atomic.unfinished_folder(root) as folder:
-        _write_files(folder, contents)
-        index = _write_index(folder, contents)
-        unnamed = _manifest(folder, contents, now).model_copy(update={"item_index": index})
-        with atomic.locked(root):
-            manifest = unnamed.model_copy(update={"bundle_id": _free_id(root, unnamed, now)}).sealed()
-            manifest.write(folder)
-            final = atomic.finish(folder, manifest.bundle_id)
-    return Bundle.open(final, verify=False)
-
-
-def _free_id(root: Path, unnamed: Manifest, now: datetime) -> str:
-    digest = unnamed.computed_digest()
-    sizes = range(_SHORTEST_HASH, len(digest) + 1)
-    ids = (f"{now:%Y%m%d}-{unnamed.model}-{digest[:size]}" for size in sizes)
-    return next(bundle_id for bundle_id in ids if not (root / bundle_id).exists())
-
-
-def _manifest(folder: Path, contents: BundleContents, now: datetime) -> Manifest:
-    """The manifest of the files in `folder`, still without an id and a digest."""
-    window = contents.training_window
-    num_users, num_items = contents.history.weights_UI.shape
-    earlier = contents.begun_from
-    return Manifest(
-        bundle_id="",
-        created_at=now.isoformat(),
-        model=contents.model_name,
-        config=contents.config,
-        seed=contents.seed,
-        source=contents.source,
-        data_fingerprint=contents.data_fingerprint,
-        num_users=num_users,
-        num_items=num_items,
-        num_interactions=contents.history.weights_UI.nnz,
-        training_window=TrainingWindow(first=_iso(window[0]), last=_iso(window[1])) if window else None,
-        metrics=contents.metrics,
-        run_id=contents.run_id,
-        experiment=contents.experiment,
-        library_versions=library_versions(),
-        files={path.name: file_hash(path) for path in sorted(folder.iterdir())},
-        digest="",
-        warm_started_from=None if earlier is None else earlier.bundle_id,
-        warm_starts=0 if earlier is None else earlier.warm_starts + 1,
-    )
-
-
-def _iso(utc_seconds: int) -> str:
-    return datetime.fromtimestamp(utc_seconds, UTC).isoformat()
-
-
-def _write_files(folder: Path, contents: BundleContents) -> None:
-    assert contents.history.weights_UI.shape == (len(contents.users), len(contents.items))
-    assert contents.catalogue[ITEM_ID].equals(contents.items.ids.alias(ITEM_ID))
-    write_history(folder, contents.history)
-    for name in _EMBEDDINGS:
-        if name in contents.state:
-            np.save(folder / f"{name}.npy", np.asarray(contents.state[name], order="C"), allow_pickle=False)
-    rest = {name: np.asarray(array, order="C") for name, array in contents.state.items() if name not in _EMBEDDINGS}
-    if rest:
-        save_file(rest, folder / _STATE_FILE)
-    for vocabulary, column, file in ((contents.users, USER_ID, _USERS_FILE), (contents.items, ITEM_ID, _ITEMS_FILE)):
-        index = pl.Series("index", np.arange(len(vocabulary), dtype=np.int32))
-        pl.DataFrame([vocabulary.ids.alias(column), index]).write_parquet(folder / file)
-    contents.catalogue.write_parquet(folder / _CATALOGUE_FILE)
-    if contents.segments is not None:
-        contents.segments.write(folder)
-
-
-def _write_index(folder: Path, contents: BundleContents) -> ann.ItemIndex | None:
-    """An index of the item vectors where the catalogue is large enough to gain from one."""
-    vectors_ID = contents.state.get("item_embeddings")
-    if vectors_ID is None or len(vectors_ID) < ann.FEWEST_ITEMS:
-        return None
-    return ann.build(vectors_ID, folder)
 
 
 def _read_vocabulary(path: Path, column: str) -> Vocabulary:
@@ -328,5 +233,5 @@ def _read_vocabulary(path: Path, column: str) -> Vocabulary:
 
 
 def _read_state(folder: Path, manifest: Manifest) -> State:
-    state = {name: map_npy(folder / f"{name}.npy") for name in _EMBEDDINGS if f"{name}.npy" in manifest.files}
-    return state | (map_safetensors(folder / _STATE_FILE) if _STATE_FILE in manifest.files else {})
+    state = {name: map_npy(folder / f"{name}.npy") for name in EMBEDDINGS if f"{name}.npy" in manifest.files}
+    return state | (map_safetensors(folder / STATE_FILE) if STATE_FILE in manifest.files else {})

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from foretaste.artifacts import atomic
-from foretaste.artifacts.bundle import Bundle, BundleContents, Clock, utc_now, write_bundle
+from foretaste.artifacts.bundle import Bundle, BundleContents, Clock, utc_now
 from foretaste.artifacts.manifest import MANIFEST_FILE, Manifest, MetricJson
 from foretaste.artifacts.verdicts import VerdictRecord, append_verdict, read_verdicts
+from foretaste.artifacts.writing import write_bundle
 from foretaste.errors import ArtifactError
 
 PRODUCTION = "production"

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from foretaste.artifacts.bundle import BundleContents, write_bundle
+from foretaste.artifacts.bundle import BundleContents
+from foretaste.artifacts.writing import write_bundle
 from foretaste.errors import ModelError
 from foretaste.evaluation.protocol import EvaluationConfig, evaluate
 from foretaste.models import registry

@@ -49,7 +49,7 @@ BEFORE_THE_MOVE = [
     ("check", f"{TURN}:check_data"),
     ("train", f"{TURN}:train"),
     ("train", "foretaste.pipelines.train:fit"),
-    ("train", "foretaste.artifacts.bundle:_write_files"),
+    ("train", "foretaste.artifacts.writing:_write_files"),
     ("train", f"{ATOMIC}:finish"),
     ("train", "pathlib:Path.rename"),  # which gives a bundle its name
     ("guard", f"{TURN}:guard"),

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import integrate
 
@@ -45,6 +45,8 @@ def test_who_asks_after_every_request_is_seldom_wrong_and_finds_what_is_there():
     assert all(found(0.03) < math.inf for _ in range(30))
 
 
+@example(1, 10**7, 5e-324)
+@example(10**7, 1, 1 - 1e-16)
 @given(st.integers(0, 10**7), st.integers(0, 10**7), st.floats(0, 1))
 def test_any_counts_have_an_answer_and_no_share_within_the_limit_is_above_it(count, misses, limit):
     total = count + misses

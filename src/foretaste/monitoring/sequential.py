@@ -5,6 +5,8 @@ import math
 from scipy import special
 
 _ALPHA = 0.05
+_LEAST = 1e-9
+"""Limits below count as this one: no log is long enough to tell."""
 
 
 def is_above(count: int, total: int, limit: float) -> bool:
@@ -24,6 +26,7 @@ def is_above(count: int, total: int, limit: float) -> bool:
         return False
     if limit <= 0:
         return True
+    limit = max(limit, _LEAST)
     a, b = 1.0, 1 / (2 * limit)
     misses = total - count
     averaged = special.betaln(a + count, b + misses) - special.betaln(a, b)

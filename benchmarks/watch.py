@@ -3,7 +3,8 @@
     python benchmarks/watch.py [--rounds 20]
 
 A week of the model before and a day of the new one, to the same 300 users, of whom some click much and some little; ten
-items an answer. The watch looks every hour with the default limits.
+items an answer. The watch looks every hour with the default limits. Clicks may fall all the while, whatever the model;
+and some users may go on with the model before, as in an experiment.
 """
 
 import argparse
@@ -37,41 +38,68 @@ class Life:
     clicks: float = 1.0
     failing: float = 0.0
     latency_ms: float = 5.0
+    slow: float = 0.0
+    """Share of the answers that take 200 ms."""
 
 
-LIVES = {
-    "as well as before": Life(),
-    "a tenth fewer clicks": Life(clicks=0.9),
-    "a fifth fewer clicks": Life(clicks=0.8),
-    "a third fewer clicks": Life(clicks=0.67),
-    "half the clicks": Life(clicks=0.5),
-    "3 % of the requests fail": Life(failing=0.03),
-    "twenty times as slow": Life(latency_ms=100.0),
+@dataclass(frozen=True)
+class Case:
+    """A new model, the model before, and what both live in."""
+
+    new: Life = Life()
+    old: Life = Life()
+    falling: float = 0.0
+    """Share of the clicks that is lost a day, by either model."""
+    held_back: float = 0.0
+    """Share of the users who go on with the model before."""
+
+
+CASES = {
+    "as well as before": Case(),
+    "a tenth fewer clicks": Case(Life(clicks=0.9)),
+    "a fifth fewer clicks": Case(Life(clicks=0.8)),
+    "a third fewer clicks": Case(Life(clicks=0.67)),
+    "half the clicks": Case(Life(clicks=0.5)),
+    "0.5 % of the requests fail, as before": Case(Life(failing=0.005), Life(failing=0.005)),
+    "3 % of the requests fail": Case(Life(failing=0.03)),
+    "0.9 % of the answers are slow, as before": Case(Life(slow=0.009), Life(slow=0.009)),
+    "twenty times as slow": Case(Life(latency_ms=100.0)),
+    "as well, clicks fall by 4 % a day": Case(falling=0.04),
+    "as well, clicks fall by 8 % a day": Case(falling=0.08),
+    "a third fewer, clicks fall by 4 % a day": Case(Life(clicks=0.67), falling=0.04),
+    "as well, clicks fall by 8 % a day, a quarter held back": Case(falling=0.08, held_back=0.25),
+    "a third fewer, clicks fall by 8 % a day, a quarter held back": Case(
+        Life(clicks=0.67), falling=0.08, held_back=0.25
+    ),
 }
 
 
 def rows(
-    version: str, life: Life, start: float, hours: float, count: int, rng: np.random.Generator, taste_U: np.ndarray
+    case: Case, start: float, hours: float, count: int, rng: np.random.Generator, taste_U: np.ndarray
 ) -> Iterator[tuple[RequestRow, list[FeedbackRow]]]:
     """Requests in order of time, each with its clicks."""
     for number, at in enumerate(np.sort(start + rng.random(count) * hours * SECONDS_PER_HOUR).tolist()):
-        user, fails = int(rng.integers(USERS)), rng.random() < life.failing
+        user = int(rng.integers(USERS))
+        version = "old" if at < PROMOTED or user < case.held_back * USERS else "new"
+        life = case.old if version == "old" else case.new
+        fails, is_slow = rng.random() < life.failing, rng.random() < life.slow
+        fallen = (1 - case.falling) ** ((at - PROMOTED) / (24 * SECONDS_PER_HOUR))
         request = RequestRow(
-            request_id=f"{version}{number}",
+            request_id=f"{version}{start}-{number}",
             timestamp=at,
             endpoint="/recommend",
             status=500 if fails else 200,
-            latency_ms=life.latency_ms * rng.lognormal(0, 0.3),
+            latency_ms=200.0 if is_slow else life.latency_ms * rng.lognormal(0, 0.3),
             model_version=version,
             user_id=f"u{user}",
             recommendations=[] if fails else [f"m{slot}" for slot in range(SLOTS)],
         )
-        clicked = [] if fails else np.flatnonzero(rng.random(SLOTS) < life.clicks * taste_U[user]).tolist()
+        clicked = [] if fails else np.flatnonzero(rng.random(SLOTS) < fallen * life.clicks * taste_U[user]).tolist()
         yield (
             request,
             [
                 FeedbackRow(
-                    event_id=f"{version}{number}-{slot}",
+                    event_id=f"{request.request_id}-{slot}",
                     timestamp=at + 30,
                     received_at=at + 30,
                     kind="click",
@@ -84,7 +112,7 @@ def rows(
         )
 
 
-def hours_to_rollback(life: Life, seed: int) -> tuple[int | None, list[str]]:
+def hours_to_rollback(case: Case, seed: int) -> tuple[int | None, list[str]]:
     """The hour of the first look that rolls back, and why; None where none does."""
     rng = np.random.default_rng(seed)
     taste_U = rng.beta(1.0, 1.0 / RATE - 1.0, USERS)
@@ -92,11 +120,11 @@ def hours_to_rollback(life: Life, seed: int) -> tuple[int | None, list[str]]:
         url = f"sqlite:///{folder}/log.db"
         logs = ServiceLogs(LogConfig(url=url, journal_dir=Path(folder) / "journal", move_every_seconds=60))
         logs.start()
-        for version, how, start, hours, count in (
-            ("old", Life(), PROMOTED - 168 * SECONDS_PER_HOUR, 168, REQUESTS_BEFORE),
-            ("new", life, PROMOTED, HOURS, REQUESTS_SINCE),
+        for start, hours, count in (
+            (PROMOTED - 168 * SECONDS_PER_HOUR, 168, REQUESTS_BEFORE),
+            (PROMOTED, HOURS, REQUESTS_SINCE),
         ):
-            for request, clicks in rows(version, how, start, hours, count, rng, taste_U):
+            for request, clicks in rows(case, start, hours, count, rng, taste_U):
                 logs.requests.append(request)
                 for click in clicks:
                     logs.feedback.take(click)
@@ -120,8 +148,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     rounds = parser.parse_args().rounds
     found = {}
-    for name, life in LIVES.items():
-        looks = [hours_to_rollback(life, seed) for seed in range(rounds)]
+    for name, case in CASES.items():
+        looks = [hours_to_rollback(case, seed) for seed in range(rounds)]
         hours = [hour for hour, _ in looks if hour is not None]
         found[name] = {
             "rounds": rounds,

@@ -11,14 +11,13 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from foretaste.arrays import UNKNOWN, BoolArray, FloatArray, IntArray
+from foretaste.arrays import UNKNOWN, BoolArray, IntArray
 from foretaste.artifacts.bundle import Bundle, Clock, utc_now
 from foretaste.artifacts.segments import Segment
 from foretaste.data.schemas import AVAILABLE
 from foretaste.errors import RequestError, UnknownItemError
 from foretaste.models.explain import contributions
-from foretaste.models.protocol import Embedder, Proposer, Query
-from foretaste.retrieval.inner_product import InnerProduct, unit_rows
+from foretaste.models.protocol import Query
 from foretaste.serving.answers import (
     Explanation,
     Health,
@@ -32,11 +31,10 @@ from foretaste.serving.answers import (
     Source,
 )
 from foretaste.serving.arrangement import Arranged, Arrangement
-from foretaste.serving.audience import Asker, Audience, history_row
+from foretaste.serving.audience import Asker, Audience
 from foretaste.serving.cards import ItemCards
 from foretaste.serving.filters import CatalogueFilters, Filters
-from foretaste.serving.rankings import ByBest, ByNeighbours, ByScores, ByVector, Ranking, nearest_items
-from foretaste.serving.segment_popularity import segment_popularity
+from foretaste.serving.ranker import Ranker
 from foretaste.serving.slate_settings import SlateConfig
 
 __all__ = [
@@ -73,13 +71,7 @@ class Engine:
         self.bundle = bundle
         self.cards = ItemCards(bundle.catalogue, bundle.manifest.source.item_noun)
         self.filters = CatalogueFilters(bundle.catalogue)
-        self._model = bundle.model()
-        self._embedder = self._model if isinstance(self._model, Embedder) else None
-        self._proposer = self._model if isinstance(self._model, Proposer) else None
-        if self._embedder is not None:
-            self._vectors = InnerProduct(self._embedder.item_embeddings_ID)
-            self._units = InnerProduct(unit_rows(self._embedder.item_embeddings_ID))
-        self._index = nearest_items(bundle)
+        self._ranker = Ranker(bundle)
         self._sold_out_H = _sold_out(bundle)
         self._audience = Audience(bundle)
         self._arrangement = Arrangement(slate or SlateConfig(), bundle, self.filters)
@@ -107,7 +99,7 @@ class Engine:
         asker, eligible_I = self._asker(request)
         is_known = len(asker.item_H) > 0
         segments = [] if is_known else self._segments(request)
-        ranking = self._ranking(asker) if is_known else self._popularity_among(segments)
+        ranking = self._ranker.of_asker(asker) if is_known else self._ranker.popularity(segments)
         policy = request.policy or self._arrangement.config.policy
         arranged = self._arrangement.arrange(ranking, request.k, eligible_I, policy, request.seed)
         is_fallback = not is_known or asker.num_seeds > 0
@@ -133,13 +125,12 @@ class Engine:
         """
         asker, eligible_I = self._asker(request)
         is_known = len(asker.item_H) > 0
-        ranking = self._ranking(asker) if is_known else self._popularity_among(self._segments(request))
+        ranking = self._ranker.of_asker(asker) if is_known else self._ranker.popularity(self._segments(request))
         shown_K = np.array([self.bundle.items.index(item_id) for item_id in item_ids], dtype=np.int32)
         return self._arrangement.chances(ranking, shown_K, eligible_I, request.policy)
 
     def similar(self, item_id: str, k: int = 10, filters: Filters | None = None) -> SimilarItems:
-        """The items most like one: by the cosine of their vectors where the model has any, else by the scores that a
-        user gets who has met that item alone.
+        """The items most like one; see `Ranker.likeness`.
 
         Raises:
             UnknownItemError: the bundle does not hold the item.
@@ -149,7 +140,7 @@ class Engine:
         item = self._item(item_id)
         eligible_I = self._eligible(filters or {})
         eligible_I[item] = False
-        arranged = self._plain.arrange(self._likeness(item), k, eligible_I)
+        arranged = self._plain.arrange(self._ranker.likeness(item), k, eligible_I)
         return SimilarItems(item_id, self.cards.title(item), self._items(arranged, "model"), self.model_version)
 
     def popular(self, k: int = 10, filters: Filters | None = None) -> PopularItems:
@@ -159,8 +150,7 @@ class Engine:
             RequestError: k is below 1, or a filter does not fit the catalogue.
         """
         _check_k(k)
-        by_count = ByScores(self.bundle.popularity_I, self.bundle.popularity_I)
-        arranged = self._plain.arrange(by_count, k, self._eligible(filters or {}))
+        arranged = self._plain.arrange(self._ranker.popularity(), k, self._eligible(filters or {}))
         return PopularItems(self._items(arranged, "popularity"), "popularity", self.model_version)
 
     def explain(
@@ -186,7 +176,7 @@ class Engine:
                 f"'{self.model_version}'. Give a `user_id` that has one, or a `history`."
             )
         query = Query.of_history(asker.query(len(self.bundle.items)).history_BI)
-        score, contribution_H = contributions(self._model, query, item)
+        score, contribution_H = contributions(self._ranker.model, query, item)
         best_H = np.argsort(-contribution_H, kind="stable")[:limit]
         best_H = best_H[contribution_H[best_H] > 0]
         because = [
@@ -259,40 +249,6 @@ class Engine:
 
     def _segments(self, request: RecommendRequest) -> list[Segment]:
         return self.bundle.segments.of_user(request.attributes) if self.bundle.segments else []
-
-    def _popularity_among(self, segments: Sequence[Segment]) -> Ranking:
-        popularity_I = self.bundle.popularity_I
-        return ByScores(segment_popularity(segments, popularity_I) if segments else popularity_I, popularity_I)
-
-    def _likeness(self, item: int) -> Ranking:
-        """Items ranked by how like they are to one."""
-        if self._embedder is None:
-            scores_I = self._model.score(Query.of_history(self._history_of([item])))[0]
-            return ByScores(scores_I, self.bundle.popularity_I)
-        exact = ByVector(self._units.vector(item), self._units, self.bundle.popularity_I)
-        if self._index is None:
-            return exact
-        return ByNeighbours(self._units.vector(item), self._index, exact, self.bundle.popularity_I)
-
-    def _ranking(self, asker: Asker) -> Ranking:
-        def all_scores() -> FloatArray:
-            scores_1I = self._model.score(asker.query(len(self.bundle.items)))
-            return np.asarray(scores_1I[0])
-
-        if self._proposer is not None:
-            item_C, score_C = self._proposer.best(asker.query(len(self.bundle.items)))
-            return ByBest(item_C, score_C, self.bundle.popularity_I, all_scores)
-        if self._embedder is None:
-            return ByScores(all_scores(), self.bundle.popularity_I)
-        if asker.user != UNKNOWN:
-            user_D = self._embedder.user_embeddings_UD[asker.user]
-        else:
-            user_D = self._embedder.embed_users(asker.query(len(self.bundle.items)))[0]
-        return ByVector(user_D, self._vectors, self.bundle.popularity_I, all_scores)
-
-    def _history_of(self, items: Sequence[int]) -> Any:
-        item_H = np.array(items, dtype=np.int32)
-        return history_row(item_H, np.ones(len(item_H), dtype=np.float32), len(self.bundle.items))
 
     def _item(self, item_id: str) -> int:
         item = self.bundle.items.index(item_id)

@@ -20,7 +20,8 @@ class LogConfig(Settings):
     """Folder of what the database does not have yet. It must be on a local disk, and the same for all workers of a
     machine."""
     move_every_seconds: float = Field(default=0.5, gt=0, le=60)
-    """How often the journal is moved into the database, and feedback that other workers took is read from there."""
+    """How often feedback and registrations are moved from the journal into the database, and those that other workers
+    took are read from there. Requests go along, or by themselves every fourth time."""
     max_journal_bytes: int = Field(default=256 * _MIB, ge=64 * 1024)
     """Of each worker's journal. At nine tenths, rows of requests are dropped and counted; at the whole, feedback and
     registrations are refused."""

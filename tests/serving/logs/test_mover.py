@@ -1,8 +1,5 @@
 """What the thread does when the database is away, when rows are old, and by itself."""
 
-import os
-import sys
-import threading
 import time
 
 import pytest
@@ -11,7 +8,7 @@ import sqlalchemy as sa
 from foretaste.data.log_database import LogDatabase
 from foretaste.data.log_tables import FEEDBACK, REQUESTS
 from foretaste.errors import LogFullError
-from foretaste.serving.logs import retention
+from foretaste.serving.logs import insertion, retention
 from foretaste.serving.logs.retention import delete_old_rows
 from foretaste.serving.logs.service import ServiceLogs
 
@@ -161,14 +158,17 @@ def test_requests_alone_wait_for_the_fourth_turn_and_go_with_feedback_before(log
     assert (len(rows_of(REQUESTS)), len(rows_of(FEEDBACK))) == (2, 1)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness of their own")
 @only_sqlite
-def test_the_thread_lets_those_that_answer_go_first(open_logs):
-    open_logs()
-    (mover,) = (thread for thread in threading.enumerate() if thread.name == "foretaste-log-mover")
-    ours = os.getpriority(os.PRIO_PROCESS, 0)
-    deadline = time.monotonic() + 10
-    while os.getpriority(os.PRIO_PROCESS, mover.native_id) == ours and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert os.getpriority(os.PRIO_PROCESS, mover.native_id) == min(ours + 10, 19)
-    assert os.getpriority(os.PRIO_PROCESS, 0) == ours
+def test_the_thread_pauses_between_pieces_and_the_last_turn_does_not(config, rows_of, a_request, monkeypatch):
+    paused = []
+    monkeypatch.setattr(insertion.time, "sleep", paused.append)
+    logs = ServiceLogs(config)
+    logs.start()
+    for number in range(300):
+        logs.requests.append(a_request(request_id=f"{number:03}"))
+    logs.move_now()
+    assert paused == [0.002] * (3 + 5), "3 pieces are read; statements of 128, 128, 32, 8 and 4 rows written"
+    logs.requests.append(a_request(request_id="last"))
+    logs.stop()
+    assert len(paused) == 8
+    assert [row["request_id"] for row in rows_of(REQUESTS)] == [*(f"{number:03}" for number in range(300)), "last"]

@@ -49,8 +49,9 @@ _FAULTS_OF_ROWS = (DataError, IntegrityError, TypeError, ValueError, OverflowErr
 _RECENT_SECONDS = 3600
 """Feedback can reach the database before the request that it names, but hardly by more."""
 
-_MOST_ROWS_OF_A_STATEMENT = 128
-"""Powers of two below it follow for what is left, so that SQLite compiles few statements, each once."""
+_ROWS_AT_ONCE = 128
+"""In a statement, and between two pauses. Powers of two below it follow for what is left, so that SQLite compiles few
+statements, each once."""
 
 _FILLED_IN_LATER = {SEQ, SLOT}
 
@@ -93,6 +94,8 @@ class Inserter:
     """Puts batches of rows into the database, and leaves out those of users who were forgotten."""
 
     def __init__(self, database: LogDatabase, clock: Callable[[], float] = time.time) -> None:
+        self.pause_seconds = 0.0
+        """Rest between pieces of a batch, for the sake of whoever wants the same core and the same interpreter."""
         self._database = database
         self._clock = clock
         self._erasures = Erasures()
@@ -119,13 +122,17 @@ class Inserter:
             self.insert(lines[half:], reject)
 
     def _insert(self, lines: Sequence[Line]) -> None:
-        rows = {kind: [_row(body, target) for each, body in lines if each == kind] for kind, target in TARGETS.items()}
+        rows: dict[bytes, list[Row]] = {kind: [] for kind in TARGETS}
+        for start in range(0, len(lines), _ROWS_AT_ONCE):
+            for kind, body in lines[start : start + _ROWS_AT_ONCE]:
+                rows[kind].append(_row(body, TARGETS[kind]))
+            self._pause()
         with self._database.writing() as connection:
             self._erasures.refresh(connection)
             for kind, target in TARGETS.items():
                 kept = self._without_erased(rows[kind], target)
                 if kept:
-                    self._statements[kind].run(connection, kept)
+                    self._statements[kind].run(connection, kept, self._pause)
             if rows[REGISTRATION]:
                 user = TARGETS[REGISTRATION].columns.index(USER_ID)
                 _drop_superseded(connection, {row[user] for row in rows[REGISTRATION]})
@@ -133,6 +140,10 @@ class Inserter:
                 join_requests(connection, since=min(*oldest, self._clock() - _RECENT_SECONDS))
             if rows[REQUEST]:
                 count_traffic(connection)
+
+    def _pause(self) -> None:
+        if self.pause_seconds:
+            time.sleep(self.pause_seconds)
 
     def _without_erased(self, rows: list[Row], target: Target) -> list[Row]:
         if not len(self._erasures):
@@ -159,8 +170,8 @@ class _Insertion:
         self._one = str(compiled)
         self._several = partial(_with_more_rows, self._one, len(target.columns))
 
-    def run(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
-        """Insert all of them.
+    def run(self, connection: sa.Connection, rows: Sequence[Row], pause: Callable[[], None]) -> None:
+        """Insert all of them; `pause` is called between the statements.
 
         SQLite takes many rows in one statement: its driver lets go of the interpreter for every statement that it runs,
         and a hand-over to the thread that answers requests and back costs more than the row.
@@ -168,13 +179,14 @@ class _Insertion:
         if not self._is_sqlite:
             connection.exec_driver_sql(self._one, list(rows))
             return
-        start, size = 0, _MOST_ROWS_OF_A_STATEMENT
+        start, size = 0, _ROWS_AT_ONCE
         while start < len(rows):
             while size > len(rows) - start:
                 size //= 2
             values = tuple(chain.from_iterable(rows[start : start + size]))
             connection.exec_driver_sql(self._several(size), values)
             start += size
+            pause()
 
 
 def _with_more_rows(statement: str, num_columns: int, num_rows: int) -> str:

@@ -1,11 +1,9 @@
 """The thread that brings the journal into the database, away from every request."""
 
 import logging
-import os
-import sys
 import time
 from collections.abc import Callable
-from threading import Event, Lock, Thread, get_native_id
+from threading import Event, Lock, Thread
 
 from sqlalchemy.exc import DBAPIError
 
@@ -29,8 +27,8 @@ _RETENTION_SECONDS = 60.0
 _TURNS_OF_REQUESTS = 4
 """Requests alone are moved with every fourth turn: in larger batches each costs a third less, and nobody waits for
 them. Feedback and registrations take along what is there."""
-_NICENESS = 10
-"""Of the thread: on a core that is wanted by all it still gets a tenth, and needs a twentieth."""
+_PAUSE_SECONDS = 0.002
+"""Between two pieces of a batch, each of a millisecond or so: a request that comes meanwhile waits for one at most."""
 
 
 class Mover:
@@ -76,6 +74,7 @@ class Mover:
             ArtifactError: the database is of a newer version of foretaste.
         """
         self.turn()
+        self._inserter.pause_seconds = _PAUSE_SECONDS
         self._thread.start()
 
     def stop(self) -> None:
@@ -83,6 +82,7 @@ class Mover:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
+            self._inserter.pause_seconds = 0.0
         self.turn()
         for each in self._abandoned:
             each.close()
@@ -109,7 +109,6 @@ class Mover:
                 self._say(None)
 
     def _run(self) -> None:
-        _give_way()
         pause = self._config.move_every_seconds
         while not self._stopping.wait(pause):
             try:
@@ -166,10 +165,3 @@ class Mover:
         if self.problem and not problem:
             logger.warning("%s: the database takes rows again", self._database)
         self.problem = problem
-
-
-def _give_way() -> None:
-    """Let requests have the core first. Elsewhere than on Linux threads have no niceness of their own."""
-    if sys.platform == "linux":
-        thread = get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS, 19))

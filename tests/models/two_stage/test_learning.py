@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
 import pytest
 
 from foretaste.errors import ModelError
@@ -98,6 +101,26 @@ def test_nothing_is_fitted_on_what_is_held_out(world, request, monkeypatch):
     for of_kind in shown.values():
         for known, later in zip(of_kind, held_out, strict=True):
             assert not pairs(known) & pairs(later)
+
+
+def test_every_window_is_described_by_the_columns_of_what_is_served(tastes, monkeypatch):
+    # Item 0 alone lacks a year, and is met in the newest tenth alone: no window's train flags what is missing.
+    events = tastes.interactions
+    is_newest_N = np.arange(len(events)) >= 0.9 * len(events)
+    years = pl.Series([None, *range(1961, 1961 + events.num_items - 1)])
+    dataset = replace(tastes, catalogue=tastes.catalogue.with_columns(year=years))
+    dataset = dataset.with_interactions(events.select((events.item_N > 0) | is_newest_N))
+    fitted, honest = [], learning.fit_facts
+
+    def fit_facts(known, *rest):
+        fitted.append(honest(known, *rest))
+        return fitted[-1]
+
+    monkeypatch.setattr(learning, "fit_facts", fit_facts)
+    learn(dataset, CONFIG, lambda known: [build("item_knn", {}).fit(known, FitContext())], seed=0)
+    served, alone = (honest(known, CONFIG.features, CONFIG.half_lives_days) for known in (dataset, tastes))
+    assert [facts.number_IF.shape for facts in fitted] == [served.number_IF.shape] * 2
+    assert served.number_IF.shape[1] == alone.number_IF.shape[1] + 2  # the year, and its flag
 
 
 def test_a_retriever_that_knew_the_window_would_be_all_that_is_looked_at(tastes):

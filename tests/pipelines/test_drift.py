@@ -18,7 +18,7 @@ from foretaste.monitoring.drift import DriftConfig
 from foretaste.monitoring.windows import Window
 from foretaste.pipelines.drift import drift
 from foretaste.serving.engine import Engine, RecommendRequest
-from foretaste.serving.logs.rows import FeedbackRow, RequestRow
+from foretaste.serving.logs.rows import FeedbackRow
 from foretaste.serving.logs.service import ServiceLogs
 from foretaste.serving.logs.settings import LogConfig
 
@@ -36,7 +36,7 @@ def engine(tmp_path_factory):
 
 
 @pytest.fixture
-def served(tmp_path, engine):
+def served(tmp_path, engine, as_logged):
     """Writes four days of traffic; the last two may be otherwise."""
     url, noon = f"sqlite:///{tmp_path}/log.db", (time.time() // DAY) * DAY + 60
 
@@ -50,24 +50,16 @@ def served(tmp_path, engine):
             is_late = day >= 2
             user = engine.bundle.users.id(int(rng.integers(len(engine.bundle.users))))
             user = late_users(number) if is_late and late_users else user
-            answer = engine.recommend(RecommendRequest(user, k=10, seed=number))
-            row = {"request_id": f"r{number}", "timestamp": noon - (3 - day) * DAY, "endpoint": "/recommend"}
+            request, at = RecommendRequest(user, k=10, seed=number), noon - (3 - day) * DAY
+            answer = engine.recommend(request)
+            scores = np.asarray(answer.items.scores) * (late_scores if is_late else 1.0)
             logs.requests.append(
-                RequestRow(
-                    **row,
-                    status=200,
-                    latency_ms=1.0,
-                    user_id=user,
-                    user_known=engine.knows(user),
-                    model_version=engine.model_version,
-                    recommendations=answer.items.item_ids,
-                    scores=np.asarray(answer.items.scores) * (late_scores if is_late else 1.0),
-                )
+                as_logged(engine, request, answer, request_id=f"r{number}", timestamp=at, scores=scores)
             )
             clicked = engine.bundle.items.id(int(rng.choice(met)))
             clicked = late_clicks(number) if is_late and late_clicks else clicked
             event = {"event_id": f"e{number}", "kind": "click", "item_id": clicked, "request_id": f"r{number}"}
-            logs.feedback.take(FeedbackRow(timestamp=row["timestamp"], received_at=row["timestamp"], **event))
+            logs.feedback.take(FeedbackRow(timestamp=at, received_at=at, **event))
         logs.stop()
         return LogDatabase(url), time.strftime("%Y-%m-%d", time.gmtime(noon - DAY))
 

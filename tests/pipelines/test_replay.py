@@ -17,7 +17,7 @@ from foretaste.models.protocol import FitContext
 from foretaste.monitoring.windows import Window
 from foretaste.pipelines.replay import replay
 from foretaste.serving.engine import Engine, RecommendRequest
-from foretaste.serving.logs.rows import FeedbackRow, RequestRow
+from foretaste.serving.logs.rows import FeedbackRow
 from foretaste.serving.logs.service import ServiceLogs
 from foretaste.serving.logs.settings import LogConfig
 from foretaste.serving.policies import EpsilonGreedyPolicy, GreedyPolicy
@@ -58,27 +58,14 @@ def ask(engine, world, rng):
     return request, answer, np.array([liking_I[int(item_id[1:]) - 1] for item_id in answer.items.item_ids])
 
 
-def write_log(folder, engine, world, num_requests):
+def write_log(folder, engine, world, num_requests, as_logged):
     url = f"sqlite:///{folder}/log.db"
     logs = ServiceLogs(LogConfig(url=url, journal_dir=folder / "journal"))
     logs.start()
     rng, now = np.random.default_rng(0), time.time()
     for number in range(num_requests):
         request, answer, liking_K = ask(engine, world, rng)
-        shown = {"recommendations": answer.items.item_ids, "scores": answer.items.scores}
-        logs.requests.append(
-            RequestRow(
-                request_id=f"r{number}",
-                timestamp=now,
-                endpoint="/recommend",
-                status=200,
-                latency_ms=1.0,
-                user_id=request.user_id,
-                asked=request.asked(),
-                propensities=answer.items.propensities,
-                **shown,
-            )
-        )
+        logs.requests.append(as_logged(engine, request, answer, request_id=f"r{number}", timestamp=now))
         for item_id in np.array(answer.items.item_ids)[rng.random(len(liking_K)) < liking_K]:
             event = {"event_id": f"{number}-{item_id}", "kind": "click", "item_id": str(item_id)}
             logs.feedback.take(FeedbackRow(timestamp=now, received_at=now, request_id=f"r{number}", **event))
@@ -87,8 +74,8 @@ def write_log(folder, engine, world, num_requests):
 
 
 @pytest.mark.slow
-def test_a_model_that_never_served_is_estimated_from_the_log_of_another(tmp_path, world, engines):
-    database = write_log(tmp_path, engines["popularity"], world, num_requests=4000)
+def test_a_model_that_never_served_is_estimated_from_the_log_of_another(tmp_path, world, engines, as_logged):
+    database = write_log(tmp_path, engines["popularity"], world, num_requests=4000, as_logged=as_logged)
     rng = np.random.default_rng(1)
     truth = np.mean([ask(engines["als"], world, rng)[2][0] for _ in range(3000)])
     found = replay(database, engines["als"], Window.latest("1h"), num_slots=1)
@@ -104,8 +91,8 @@ def test_a_model_that_never_served_is_estimated_from_the_log_of_another(tmp_path
         assert estimate.mean == pytest.approx(again.served.mean, rel=tolerance)
 
 
-def test_a_greedy_log_is_refused_with_the_reason(tmp_path, world, engines):
-    database = write_log(tmp_path, engines["als"], world, num_requests=60)
+def test_a_greedy_log_is_refused_with_the_reason(tmp_path, world, engines, as_logged):
+    database = write_log(tmp_path, engines["als"], world, num_requests=60, as_logged=as_logged)
     found = replay(database, engines["exploring als"], Window.latest("1h"))
     assert found.estimates == []
     assert "the log is greedy" in found.refused["snips"]
@@ -113,8 +100,8 @@ def test_a_greedy_log_is_refused_with_the_reason(tmp_path, world, engines):
     assert found.hit_rate >= found.served.mean
 
 
-def test_a_window_without_answers_and_a_place_without_a_log_are_refused(tmp_path, world, engines):
-    database = write_log(tmp_path, engines["als"], world, num_requests=1)
+def test_a_window_without_answers_and_a_place_without_a_log_are_refused(tmp_path, world, engines, as_logged):
+    database = write_log(tmp_path, engines["als"], world, num_requests=1, as_logged=as_logged)
     with pytest.raises(EstimationError, match="no answer of /recommend to judge by; take a longer one"):
         replay(database, engines["als"], Window.latest("1h").before())
     with pytest.raises(ArtifactError, match="no log here"):

@@ -16,7 +16,7 @@ from foretaste.models.protocol import FitContext
 from foretaste.pipelines.retraining.guard_settings import ReplayLimits
 from foretaste.pipelines.retraining.replayed import check_replay
 from foretaste.serving.engine import Engine, RecommendRequest
-from foretaste.serving.logs.rows import FeedbackRow, RequestRow
+from foretaste.serving.logs.rows import FeedbackRow
 from foretaste.serving.logs.service import ServiceLogs
 from foretaste.serving.logs.settings import LogConfig
 from foretaste.serving.policies import EpsilonGreedyPolicy
@@ -49,7 +49,7 @@ def bundles(store):
 
 
 @pytest.fixture(scope="module")
-def database(bundles, tmp_path_factory):
+def database(bundles, tmp_path_factory, as_logged):
     folder = tmp_path_factory.mktemp("log")
     url, world, rng, now = f"sqlite:///{folder}/log.db", make_world(WORLD), np.random.default_rng(0), time.time()
     policy = EpsilonGreedyPolicy(epsilon=0.8, candidates=40)
@@ -61,21 +61,7 @@ def database(bundles, tmp_path_factory):
         request = RecommendRequest(f"u{user + 1}", k=1, seed=int(rng.integers(2**31)))
         answer = engine.recommend(request)
         (item_id,) = answer.items.item_ids
-        logs.requests.append(
-            RequestRow(
-                request_id=f"r{number}",
-                timestamp=now,
-                endpoint="/recommend",
-                status=200,
-                latency_ms=1.0,
-                user_id=request.user_id,
-                asked=request.asked(),
-                recommendations=[item_id],
-                scores=answer.items.scores,
-                propensities=answer.items.propensities,
-                policy=answer.policy,
-            )
-        )
+        logs.requests.append(as_logged(engine, request, answer, request_id=f"r{number}", timestamp=now))
         liking = world.preference(np.array([user]), WORLD.end_seconds - 1)[0, int(item_id[1:]) - 1]
         if rng.random() < liking:
             event = {"event_id": f"e{number}", "kind": "click", "item_id": item_id, "request_id": f"r{number}"}

@@ -3,10 +3,9 @@
 A release is looked at again and again, and whatever sends it back holds at all looks together: clicks are compared by a
 confidence sequence (`experiments.py`), shares of requests and slow answers by a test to match (`sequential.py`).
 Where the model before answers nobody any more, two times of one service are compared: limits are wide, so that a
-weekend is no fault of the model, and what was falling before may go on falling (`baseline.py`).
+weekend is no fault of the model.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -14,8 +13,7 @@ from typing import Any, TypeAlias
 from pydantic import Field
 
 from foretaste.data.log_database import LogDatabase
-from foretaste.monitoring.baseline import Falling, arm_of, falling
-from foretaste.monitoring.experiments import ENOUGH_USERS, Arm, always_valid_margin, compare
+from foretaste.monitoring.experiments import ENOUGH_USERS, Arm, always_valid_margin, arms, compare
 from foretaste.monitoring.sequential import is_above
 from foretaste.monitoring.thresholds import Thresholds, beyond
 from foretaste.monitoring.traffic import Traffic, slower_than, traffic_by
@@ -24,8 +22,6 @@ from foretaste.settings import Settings
 
 _SLOWEST = 0.01
 """Of the answers those above the p99."""
-_ONE_SIDED = 1.645
-"""95 % of a normal distribution lie below so many deviations."""
 _AreSlow: TypeAlias = Callable[[float], bool]
 """Whether it is shown that more than one in a hundred answers takes longer than so many milliseconds."""
 
@@ -119,18 +115,17 @@ def judge_release(
         return is_above(*slower_than(database, window, version, limit_ms), _SLOWEST)
 
     settled = min(until, now - config.settle_minutes * 60)
-    our_arm = arm_of(database, version, since, settled)
+    our_arm = _arm(database, version, since, settled)
     figures = [*_own(ours, our_arm, are_slow, config)]
     if before is not None and theirs is not None and theirs.num_requests >= config.min_requests:
         figures += _against(ours, theirs, are_slow, config)
         if config.max_click_through_loss is not None and our_arm is not None:
             least_shown = config.min_requests * our_arm.num_shown / ours.num_requests
-            beside = arm_of(database, before, since, settled)
+            beside = _arm(database, before, since, settled)
             if beside is not None and beside.num_shown >= least_shown:
-                figures += _clicks(our_arm, beside, None, config.max_click_through_loss, "at the same time")
-            elif (past := arm_of(database, before, begin, since)) is not None:
-                fallen = falling(database, before, begin, settled, since)
-                figures += _clicks(our_arm, past, fallen, config.max_click_through_loss, "before")
+                figures += _clicks(our_arm, beside, config.max_click_through_loss, "beside {} at the same time")
+            elif (past := _arm(database, before, begin, since)) is not None:
+                figures += _clicks(our_arm, past, config.max_click_through_loss, "after {}")
     return Release(*counts, tuple(figures))
 
 
@@ -168,24 +163,23 @@ def _against(ours: Traffic, theirs: Traffic, are_slow: _AreSlow, config: WatchCo
         yield LiveFigure("latency_ratio", now_ms, most_ms, now_ms > most_ms and are_slow(most_ms), told, then_ms)
 
 
-def _clicks(ours: Arm, theirs: Arm, fallen: Falling | None, loss: float, when: str) -> Iterator[LiveFigure]:
-    """Worse than the model before, as it was and as it would have become."""
+def _clicks(ours: Arm, theirs: Arm, loss: float, words: str) -> Iterator[LiveFigure]:
     found = compare(theirs, ours, max(loss * theirs.rate, 1e-6))
     if found is None:
         return
     difference, limit = found.difference, theirs.rate * (1 - loss)
     is_crossed = difference.high < 0 and ours.rate < limit
+    beside = words.format(f"{theirs.rate:.2%}")
     told = (
-        f"{ours.rate:.2%} of what is shown is clicked, after {theirs.rate:.2%} of the model before {when}: difference "
-        f"{difference.mean:+.2%} [{difference.low:+.2%} {difference.high:+.2%}]; at least {limit:.2%} is expected"
+        f"{ours.rate:.2%} of what is shown is clicked, {beside}: difference {difference.mean:+.2%} "
+        f"[{difference.low:+.2%} {difference.high:+.2%}]; at least {limit:.2%} is expected."
     )
-    if fallen is not None and fallen.rate < theirs.rate:
-        # The one-sided interval of a single look: most of the error is in the past, and the same at every look.
-        deviation = math.sqrt(fallen.deviation**2 + ours.rate_variance)
-        limit = fallen.rate * (1 - loss)
-        is_crossed &= ours.rate < limit and ours.rate + _ONE_SIDED * deviation < fallen.rate
-        told += f", and {limit:.2%} where clicks have been falling as before, to {fallen.rate:.2%}"
-    yield LiveFigure("click_through", ours.rate, limit, is_crossed, f"{told}.", theirs.rate)
+    yield LiveFigure("click_through", ours.rate, limit, is_crossed, told, theirs.rate)
+
+
+def _arm(database: LogDatabase, version: str, since: float, until: float) -> Arm | None:
+    """What a bundle showed in a stretch of time, in UTC seconds, and what was clicked of it; None for nothing."""
+    return arms(database, _hours(since, until), "model_version", since=since, until=until).get(version)
 
 
 def _hours(start: float, end: float) -> Window:

@@ -22,6 +22,9 @@ from foretaste.settings import Settings
 
 _SLOWEST = 0.01
 """Of the answers those above the p99."""
+_LEAST_HELD_BACK = 0.02
+"""Of what the new model shows: with less, the model before is not held back for a comparison but about to go, as with
+workers that have not swapped yet."""
 _AreSlow: TypeAlias = Callable[[float], bool]
 """Whether it is shown that more than one in a hundred answers takes longer than so many milliseconds."""
 
@@ -120,7 +123,7 @@ def judge_release(
     if before is not None and theirs is not None and theirs.num_requests >= config.min_requests:
         figures += _against(ours, theirs, are_slow, config)
         if config.max_click_through_loss is not None and our_arm is not None:
-            least_shown = config.min_requests * our_arm.num_shown / ours.num_requests
+            least_shown = max(config.min_requests / ours.num_requests, _LEAST_HELD_BACK) * our_arm.num_shown
             beside = _arm(database, before, since, settled)
             if beside is not None and beside.num_shown >= least_shown:
                 figures += _clicks(our_arm, beside, config.max_click_through_loss, "beside {} at the same time")

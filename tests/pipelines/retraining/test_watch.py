@@ -219,12 +219,13 @@ def test_where_some_still_get_the_model_before_the_same_hours_are_compared(
     assert "% at the same time: difference" in told.sentence
 
 
-def test_a_worker_that_has_not_swapped_yet_is_no_arm_of_an_experiment(store, database, live):
+@pytest.mark.parametrize(("late", "config"), [(60, WatchConfig()), (30, WatchConfig(min_requests=25))])
+def test_a_worker_that_has_not_swapped_yet_is_no_arm_of_an_experiment(store, database, live, late, config):
     old, new = versions(store)
     live(old, -5, requests=2000)
-    live(old, 0, requests=60)
+    live(old, 0, requests=late)
     live(new, 0, requests=2000, clicks=0.05)
-    assert look(store, database).state == "rolled back"
+    assert look(store, database, config=config).state == "rolled back"
 
 
 def test_few_requests_decide_nothing(store, database, live):

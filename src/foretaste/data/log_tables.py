@@ -56,8 +56,8 @@ _SQL_TYPES: dict[type[pl.DataType], sa.types.TypeEngine[Any]] = {
     pl.Boolean: sa.Boolean(),
     pl.List: sa.Text(),
 }
-"""A list is a JSON array. Measured in benchmarks/serving/logs.py, a table with a row for each slot takes 3.6 times the
-processor time to write and as much space, and counts what was shown only a fifth quicker."""
+"""A list is a JSON array. Measured in benchmarks/serving/logs.py, a table with a row for each slot takes three times
+the processor time to write and as much space, and counts what was shown only a tenth quicker."""
 
 
 def _columns(columns: tuple[Column, ...], unique: str) -> list[sa.Column[Any]]:

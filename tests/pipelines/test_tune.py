@@ -2,7 +2,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import optuna
@@ -148,6 +147,7 @@ import sys, time
 from foretaste.models.als import ALS
 really = ALS.fit
 def fit(model, dataset, context):
+    print("fit begins", file=sys.stderr, flush=True)
     time.sleep(0.5)
     return really(model, dataset, context)
 ALS.fit = fit
@@ -179,7 +179,9 @@ def test_a_tuning_stopped_half_way_ends_as_if_it_had_not_been(small_config, tmp_
     process = start(config, folder)
     for line in process.stderr:
         if line.startswith("trial") and "3/16" in line:
-            time.sleep(0.2)  # into the fourth; there are many more, as a busy machine may tell of it late
+            break
+    for line in process.stderr:
+        if line.startswith("fit begins"):  # of the fourth trial; there are many more, as a busy machine may tell late
             process.send_signal(stop)
             break
     assert process.wait(timeout=60) != 0

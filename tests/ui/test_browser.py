@@ -171,14 +171,21 @@ class Visitor:
     def titles(self):
         return self.page.locator(".ft-title").all_inner_texts()
 
-    def wait_for_other_titles(self, before):
-        joined = json.dumps(before)
-        self.page.wait_for_function(
-            f"() => JSON.stringify([...document.querySelectorAll('.ft-title')].map(e => e.innerText))"
-            f" !== JSON.stringify({joined})"
-        )
-        self.settle()
-        return self.titles()
+    def rate(self, button, title):
+        """Press a button of the item with this title, and give the titles once it has gone.
+
+        Pressed again where nothing came of it, as while the page was being made anew.
+        """
+        card = self.page.locator(".ft-title", has_text=title)
+        for _ in range(3):
+            button.click()
+            try:
+                card.first.wait_for(state="detached", timeout=8 * SECONDS)
+            except playwright_api.TimeoutError:
+                continue
+            self.settle()
+            return self.titles()
+        raise AssertionError(f"{title} is still there")
 
     def text(self):
         return self.page.locator("body").inner_text()
@@ -218,18 +225,16 @@ def test_somebody_finds_themselves_filters_and_rates(visitor):
     before = visitor.titles()
     assert len(before) == 10
 
-    visitor.page.get_by_role("button", name="Like", exact=True).first.click()
-    liked = visitor.wait_for_other_titles(before)
-    assert before[0] not in liked
+    liked = visitor.rate(visitor.page.get_by_role("button", name="Like", exact=True).first, before[0])
     assert before[0] in visitor.page.locator("#ft-liked").inner_text()
-    visitor.page.get_by_role("button", name="Not for me", exact=True).first.click()
-    passed_over = visitor.wait_for_other_titles(liked)
-    assert liked[0] not in passed_over
+    visitor.rate(visitor.page.get_by_role("button", name="Not for me", exact=True).first, liked[0])
     assert liked[0] not in visitor.page.locator("#ft-liked").inner_text()
 
     visitor.choose("Genres", "Comedy")
-    visitor.wait_for_other_titles(passed_over)
-    assert all("Comedy" in meta for meta in visitor.page.locator(".ft-card .ft-meta").all_inner_texts())
+    visitor.page.wait_for_function(
+        "() => { const shown = [...document.querySelectorAll('.ft-card .ft-meta')].map(each => each.innerText);"
+        " return shown.length && shown.every(text => text.includes('Comedy')) }"
+    )
     visitor.check_layout()
 
 
@@ -269,9 +274,7 @@ def test_somebody_new_sees_a_list_and_registers(visitor):
     visitor.page.locator("[class*=st-key-suggested_] button").first.click()
     visitor.page.locator(".ft-title").nth(9).wait_for()
     before = visitor.titles()
-    visitor.page.get_by_role("button", name="Like", exact=True).nth(1).click()
-    after = visitor.wait_for_other_titles(before)
-    assert before[1] not in after
+    visitor.rate(visitor.page.get_by_role("button", name="Like", exact=True).nth(1), before[1])
     visitor.check_layout()
     name = f"anna-{time.time_ns()}"
     visitor.page.get_by_label("A name for you").fill(name)

@@ -10,10 +10,7 @@ apart: `driver_gb` is the largest resident memory of this Python, where models w
 import argparse
 import hashlib
 import json
-import os
-import platform
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -60,7 +57,7 @@ def main() -> None:
     if options.one:
         print(json.dumps(prepared(options.one, options.path)))
         return
-    from preparation import make_csv
+    from preparation import make_csv, record
 
     runs: dict[str, list[dict[str, float]]] = {engine: [] for engine in ENGINES}
     with tempfile.TemporaryDirectory() as folder:
@@ -74,18 +71,7 @@ def main() -> None:
                 runs[engine].append(json.loads(told))
     hashes = {run.pop("sha256") for each in runs.values() for run in each}
     assert len(hashes) == 1, "the engines differ"
-    summary = {
-        engine: {key: statistics.median(run[key] for run in each) for key in each[0]} for engine, each in runs.items()
-    }
-    for engine, figures in summary.items():
-        print(f"{engine:<8}" + "  ".join(f"{key} {value:,.2f}" for key, value in figures.items()))
-    summarised = {
-        "command": f"python benchmarks/engines.py --rows {options.rows}",
-        "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
-        "median": summary,
-        "runs": runs,
-    }
-    RESULTS.write_text(json.dumps(summarised, indent=2) + "\n")
+    record(RESULTS, f"python benchmarks/engines.py --rows {options.rows}", runs)
 
 
 if __name__ == "__main__":

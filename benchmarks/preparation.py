@@ -102,19 +102,24 @@ def main() -> None:
         for _ in range(options.rounds):
             for name in CONTESTANTS:
                 runs[name].append(measured(name, path))
+    record(RESULTS, f"python benchmarks/preparation.py --rows {options.rows}", runs)
+
+
+def record(results: Path, command: str, runs: dict[str, list[dict[str, float]]]) -> None:
+    """Print the medians of each contestant's figures, and write them beside all runs."""
     summary = {
         name: {key: statistics.median(run[key] for run in each) for key in each[0]} for name, each in runs.items()
     }
     for name, figures in summary.items():
         print(f"{name:<12}" + "  ".join(f"{key} {value:,.2f}" for key, value in figures.items()))
     told = {
-        "command": f"python benchmarks/preparation.py --rows {options.rows}",
+        "command": command,
         "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
         "median": summary,
         "runs": runs,
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(told, indent=2) + "\n")
+    results.parent.mkdir(exist_ok=True)
+    results.write_text(json.dumps(told, indent=2) + "\n")
 
 
 def make_csv(path: Path, rows: int, num_users: int = NUM_USERS, num_items: int = NUM_ITEMS) -> None:

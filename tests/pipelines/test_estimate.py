@@ -69,6 +69,7 @@ def test_the_last_step_is_never_stopped(clock):
     pace = _Pace(seconds=1.0)
     clock[0] = 103.0
     pace(4, 4, {})
+    assert pace.seconds_in_all() == 3.0
 
 
 def test_a_fit_that_ends_is_measured_and_judged(small_config):

@@ -27,12 +27,23 @@ def small_config():
 def recorded_run(tmp_path):
     """Writes the folder of a run whose models had these values of ndcg@10 for users u0, u1, …; returns the record."""
 
-    def _write(run_id, models, *, fingerprint="same", protocol=None, users=None, split_events=100, truth=None):
+    def _rolling(label, models, earlier):
+        outcomes = [outcome[label] for outcome, _ in earlier] + [models[label]]
+        means = [float(np.nanmean(list(each.values() if isinstance(each, dict) else each))) for each in outcomes]
+        return {"windows": [{"metrics": {"ndcg@10": {"mean": mean}}} for mean in means]} if earlier else None
+
+    def _write(
+        run_id, models, *, fingerprint="same", protocol=None, users=None, split_events=100, truth=None, earlier=()
+    ):
+        """`earlier` has models → user → value for each test window before, oldest first, and its fingerprint."""
         folder = tmp_path / "runs" / run_id
         folder.mkdir(parents=True)
-        for part, outcome in (("per_user", models), ("truth", truth or {})):
+        before = [(f"window_{place}", outcome) for place, (outcome, _) in enumerate(earlier, 1)]
+        for part, outcome in (("per_user", models), ("truth", truth or {}), *before):
             for label, values in outcome.items():
                 ids = users or [f"u{number}" for number in range(len(values))]
+                if isinstance(values, dict):
+                    ids, values = list(values), values.values()
                 pl.DataFrame({"user_id": ids, "ndcg@10": list(values)}).write_parquet(
                     folder / f"{part}.{label}.parquet"
                 )
@@ -41,13 +52,15 @@ def recorded_run(tmp_path):
             "select_by": "ndcg@10",
             "protocol": protocol or {"candidates": "all"},
             "test_fingerprint": fingerprint,
+            "window_fingerprints": [*(each for _, each in earlier), fingerprint],
             "split": {"test": {"events": split_events}},
             "models": [
                 {
                     "model": label,
                     "type": label,
-                    "metrics": {"ndcg@10": {"mean": float(np.nanmean(values))}},
+                    "metrics": {"ndcg@10": {"mean": float(np.nanmean(list(values)))}},
                     "truth": {} if truth else None,
+                    "rolling": _rolling(label, models, earlier),
                 }
                 for label, values in models.items()
             ],

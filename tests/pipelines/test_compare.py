@@ -100,3 +100,60 @@ def test_which_way_is_better_is_that_of_the_metric(recorded_run, tmp_path):
     assert calibration.summary() == ["Really worse than near: far."]
     assert compare_runs([run], metric="novelty@10").summary() == ["Really lower than far: near."]
     assert compare_runs([run]).summary() == ["Really worse than far: near."]
+
+
+@pytest.fixture
+def rolling_run(recorded_run):
+    """`better` gains .4 and then .2 for user u0, .3 for u1 in the first window and for u2 in the second."""
+
+    def _write(run_id="rolling", *, first_window="first"):
+        first = {"other": {"u0": 0.1, "u1": 0.2}, "better": {"u0": 0.5, "u1": 0.5}}
+        newest = {"other": {"u0": 0.5, "u2": 0.5}, "better": {"u0": 0.7, "u2": 0.8}}
+        ids = {label: list(values.values()) for label, values in newest.items()}
+        return recorded_run(run_id, ids, users=["u0", "u2"], earlier=[(first, first_window)])
+
+    return _write
+
+
+def test_all_windows_of_a_rolling_split_are_pooled_and_a_user_of_several_counts_once(rolling_run):
+    table = compare_runs([rolling_run()])
+    better, other = table.models
+    assert (table.num_users, table.windows, table.num_windows) == (3, (1, 2), 2)
+    assert better.estimate.mean == pytest.approx((0.6 + 0.5 + 0.8) / 3)
+    assert other.comparison.difference.mean == pytest.approx(-0.3)
+    assert other.comparison.permutation_p == pytest.approx(2 / 8)
+    told = table.to_json()
+    assert (told["windows"], told["num_windows"]) == ([1, 2], 2)
+    assert told["models"][0]["metrics"] == {"ndcg@10": pytest.approx(vars(better.estimate))}
+
+
+def test_one_window_is_compared_where_that_is_asked_for(rolling_run):
+    run = rolling_run()
+    for asked, place, means in ((1, 1, (0.5, 0.15)), (2, 2, (0.75, 0.5)), ("newest", 2, (0.75, 0.5))):
+        table = compare_runs([run], window=asked)
+        assert (table.num_users, table.windows, table.num_windows) == (2, (place,), 2)
+        assert [model.estimate.mean for model in table.models] == pytest.approx(list(means))
+        told = [model["metrics"]["ndcg@10"]["mean"] for model in table.to_json()["models"]]
+        assert told == pytest.approx(list(means))
+    with pytest.raises(ConfigError, match=r"--window 3: run rolling has 2 test windows; expected 1 to 2, or newest"):
+        compare_runs([run], window=3)
+
+
+def test_runs_of_other_windows_compare_by_the_newest_alone(rolling_run, recorded_run):
+    rolling = rolling_run()
+    alone = recorded_run("alone", {"third": [0.9, 0.8]}, users=["u0", "u2"])
+    with pytest.raises(ArtifactError, match=r"have 2 and 1 test windows.*--window newest"):
+        compare_runs([rolling, alone])
+    assert compare_runs([rolling, alone], window="newest").models[0].candidate.name == "third"
+    with pytest.raises(ArtifactError, match=r"differ in the events of window 1.*--window newest"):
+        compare_runs([rolling, rolling_run("moved", first_window="another")])
+
+
+def test_a_metric_that_is_undefined_for_a_user_in_one_window_counts_in_the_others(recorded_run):
+    first = {"a": {"u0": np.nan, "u1": 0.2}, "b": {"u0": 0.4, "u1": 0.4}}
+    run = recorded_run("one", {"a": [0.5, 0.1], "b": [0.1, 0.1]}, earlier=[(first, "first")])
+    table = compare_runs([run])
+    # u0 counts in the second window only, u1 in both.
+    assert {row.candidate.name: row.estimate.mean for row in table.models} == pytest.approx(
+        {"a": (0.5 + 0.15) / 2, "b": (0.1 + 0.25) / 2}
+    )

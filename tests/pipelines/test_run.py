@@ -10,10 +10,13 @@ import yaml
 from foretaste.artifacts.store import BundleStore
 from foretaste.config import ExperimentConfig, load_config
 from foretaste.evaluation.protocol import evaluate
+from foretaste.evaluation.windows import by_user
 from foretaste.models.protocol import Query, no_progress
+from foretaste.pipelines.compare import compare_runs
 from foretaste.pipelines.experiment import divide
 from foretaste.pipelines.narration import Silence
 from foretaste.pipelines.run import run
+from foretaste.pipelines.run_record import RunRecord
 from foretaste.serving.engine import Engine, RecommendRequest
 
 COMMAND = ["foretaste", "run", "configs/small.yaml", "--set", "seed=1"]
@@ -98,6 +101,7 @@ def test_the_folder_of_the_run_tells_all(result):
         "select_by",
         "protocol",
         "test_fingerprint",
+        "window_fingerprints",
         "split",
         "models",
         "warnings",
@@ -204,6 +208,15 @@ def test_a_rolling_split_judges_every_window_and_publishes_the_newest(small_conf
     averages = {one.label: np.mean([window.valid.mean("ndcg@10") for window in one.windows]) for one in result.judged}
     assert result.best == max(averages, key=averages.get)
     assert "window 3" in result.report.read_text()
+
+    # What was recorded compares as what was judged, each user once.
+    compared = compare_runs([RunRecord.read(result.folder)])
+    pooled = {one.label: by_user([window.test for window in one.windows], "ndcg@10") for one in result.judged}
+    for row in compared.models:
+        assert row.estimate.mean == pytest.approx(pooled[row.candidate.name].mean())
+        assert compared.num_users == len(pooled[row.candidate.name])
+    oldest = compare_runs([RunRecord.read(result.folder)], window=1)
+    assert oldest.num_users == len(result.judged[0].earlier[0].test.user_B)
     assert f"{result.best} minus it" in result.report.read_text()
     assert "## Windows" not in alone.report.read_text()
 

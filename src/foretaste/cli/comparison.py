@@ -1,11 +1,12 @@
 """`compare`: which differences between models are real."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from foretaste.cli.experiments import DEFAULT_ARTIFACTS, ArtifactsOption
 from foretaste.cli.output import JsonOption, console, example, print_json
+from foretaste.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
         epilog=example(
             "foretaste compare latest",
             "foretaste compare latest --baseline popularity --metric recall@10",
+            "foretaste compare latest --window newest",
             "foretaste compare latest --truth",
         )
     )(compare)
@@ -34,6 +36,10 @@ def compare(
     metric: Annotated[str | None, typer.Option(help="As in ndcg@10; the one the run chose by if left out.")] = None,
     baseline: Annotated[str | None, typer.Option(help="Model to compare with; the best if left out.")] = None,
     pairs: Annotated[bool, typer.Option("--pairs", help="Compare each model with each, too.")] = False,
+    window: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER|newest", help="One test window of a rolling split; all are pooled if left out."),
+    ] = None,
     truth: Annotated[
         bool, typer.Option("--truth", help="Hold the test against the one on randomly drawn items, where there is one.")
     ] = False,
@@ -44,6 +50,8 @@ def compare(
     from foretaste.pipelines.compare import compare_runs, truth_of_runs
     from foretaste.pipelines.run_record import find_runs
 
+    if truth and window is not None:
+        raise ConfigError("--truth is of the newest test window; leave --window out.")
     found = find_runs(runs, artifacts / "runs")
     if truth:
         agreement = truth_of_runs(found, metric)
@@ -52,11 +60,29 @@ def compare(
         else:
             _print_truth(console(as_json), agreement)
         return
-    table = compare_runs(found, metric, baseline, all_pairs=pairs)
+    table = compare_runs(found, metric, baseline, all_pairs=pairs, window=_window(window))
     if as_json:
         print_json({"runs": [run.run_id for run in found], **table.to_json()})
         return
     _print(console(as_json), table)
+
+
+def _window(typed: str | None) -> 'int | Literal["newest"] | None':
+    """The window that was asked for.
+
+    Raises:
+        ConfigError: it is neither a number nor `newest`.
+    """
+    if typed is None:
+        return None
+    if typed == "newest":
+        return "newest"
+    try:
+        return int(typed)
+    except ValueError:
+        raise ConfigError(
+            f"--window {typed}: expected the number of a test window, the oldest being 1, or newest."
+        ) from None
 
 
 def _print(out: "Console", compared: "ComparisonTable") -> None:
@@ -75,13 +101,22 @@ def _print(out: "Console", compared: "ComparisonTable") -> None:
     out.print()
     out.print(table)
     out.print(
-        f"[dim]means over {compared.num_users:,} test users, 95 % intervals in brackets; p of the paired permutation "
+        f"[dim]means over {_users(compared)}, 95 % intervals in brackets; p of the paired permutation "
         f"test; real where Holm's corrected p is below .05[/dim]\n"
     )
     if compared.pairs:
         _print_pairs(out, compared)
     for sentence in compared.summary():
         out.print(sentence, soft_wrap=True)
+
+
+def _users(compared: "ComparisonTable") -> str:
+    """Whom the means are over."""
+    if compared.num_windows == 1:
+        return f"{compared.num_users:,} test users"
+    if len(compared.windows) == 1:
+        return f"{compared.num_users:,} users of test window {compared.windows[0]} of {compared.num_windows}"
+    return f"{compared.num_users:,} users of {compared.num_windows} test windows, each once with the mean of theirs"
 
 
 def _print_truth(out: "Console", found: "Agreement") -> None:

@@ -5,7 +5,7 @@ from math import hypot
 
 import numpy as np
 
-from foretaste.arrays import DoubleArray
+from foretaste.arrays import DoubleArray, IntArray
 from foretaste.evaluation.protocol import Evaluation
 from foretaste.evaluation.significance import Estimate
 
@@ -24,8 +24,14 @@ def by_user(windows: Sequence[Evaluation], metric: str) -> DoubleArray:
         windows: over one vocabulary of users.
         metric: defined for every user.
     """
-    user_N = np.concatenate([window.user_B for window in windows])
-    value_N = np.concatenate([window.values[metric] for window in windows])
+    return mean_by_user(
+        np.concatenate([window.user_B for window in windows]),
+        np.concatenate([window.values[metric] for window in windows]),
+    )
+
+
+def mean_by_user(user_N: IntArray, value_N: DoubleArray) -> DoubleArray:
+    """value_V: the mean of each of the V users that occur in `user_N`, in the order of the indices."""
     _, row_N, times_V = np.unique(user_N, return_inverse=True, return_counts=True)
     return np.asarray(np.bincount(row_N, weights=value_N) / times_V)
 

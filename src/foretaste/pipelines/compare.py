@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -14,8 +14,15 @@ from foretaste.errors import ArtifactError, ConfigError
 from foretaste.evaluation.metrics import METRICS, name_of
 from foretaste.evaluation.significance import Comparison, Estimate, bootstrap, compare
 from foretaste.evaluation.truth import Agreement, agreement
-from foretaste.pipelines.recorded_outcomes import Candidate, named_candidates, outcome_per_user, refuse_incomparable
-from foretaste.pipelines.run_record import PER_USER, TRUTH, RunRecord
+from foretaste.pipelines.recorded_outcomes import (
+    Candidate,
+    chosen_windows,
+    named_candidates,
+    outcome_over_windows,
+    outcome_per_user,
+    refuse_incomparable,
+)
+from foretaste.pipelines.run_record import RunRecord
 
 
 @dataclass(frozen=True)
@@ -26,16 +33,17 @@ class ComparedModel:
     estimate: Estimate
     comparison: Comparison | None
     """Against the reference; None for the reference itself."""
+    metrics: dict[str, Any]
+    """The metric objects of the window that was compared; of several windows pooled, the compared metric alone."""
 
     def to_json(self) -> dict[str, Any]:
         """With the metric objects of the run."""
-        recorded = self.candidate.run.model(self.candidate.label)
         against = self.comparison
         return {
             "model": self.candidate.name,
-            "type": recorded["type"],
+            "type": self.candidate.run.model(self.candidate.label)["type"],
             "run_id": self.candidate.run.run_id,
-            "metrics": recorded["metrics"],
+            "metrics": self.metrics,
             "against_reference": None if against is None else comparison_json(against),
         }
 
@@ -49,6 +57,11 @@ class ComparisonTable:
     candidates: str
     """What was ranked, as the protocol has it: `all` is every item."""
     reference: str
+    windows: Sequence[int]
+    """Numbers of the test windows that were compared, the oldest that there is being 1. Of several, each user counts
+    once, with the mean of those in which the user was judged."""
+    num_windows: int
+    """Test windows that there are: 1 unless the split rolls."""
     models: Sequence[ComparedModel]
     pairs: Sequence[Comparison]
     """Every pair, where that was asked for: the better one first, corrected over all of them."""
@@ -59,6 +72,8 @@ class ComparisonTable:
             "metric": self.metric,
             "users": self.num_users,
             "candidates": self.candidates,
+            "windows": list(self.windows),
+            "num_windows": self.num_windows,
             "reference": self.reference,
             "models": [model.to_json() for model in self.models],
             "pairs": [
@@ -126,6 +141,7 @@ def compare_runs(
     reference: str | None = None,
     *,
     all_pairs: bool = False,
+    window: int | Literal["newest"] | None = None,
 ) -> ComparisonTable:
     """All models of the runs beside one of them.
 
@@ -134,28 +150,39 @@ def compare_runs(
         metric: one that was measured per user; None takes the one by which the first run chose.
         reference: the model that all others are compared with; None takes the best.
         all_pairs: compare each with each, too.
+        window: number of a test window, the oldest being 1, or `newest`; None pools all where the split rolls.
 
     Raises:
-        ConfigError: the metric or the reference is not there.
+        ConfigError: the metric, the reference or the window is not there.
         ArtifactError: the runs were not judged on the same.
     """
     refuse_incomparable(runs)
     candidates = named_candidates(runs)
     metric = metric or str(runs[0].result["select_by"])
-    _, values = outcome_per_user(candidates, metric)
+    windows, num_windows = chosen_windows(runs, window), len(runs[0].window_fingerprints)
+    _, values = outcome_over_windows(candidates, metric, windows)
     estimates = dict(zip(values, bootstrap(np.column_stack(list(values.values()))), strict=True))
     sign = 1 if lower_is_better(metric) else -1
     ordered = sorted(candidates, key=lambda candidate: sign * estimates[candidate.name].mean)
     reference = _reference(reference, ordered)
     pairs = [(one.name, reference) for one in ordered if one.name != reference]
     against = {one.model: one for one in compare(pairs, values)}
+    protocol = str(runs[0].result["protocol"].get("candidates", "all"))
+
+    def metrics(one: Candidate) -> dict[str, Any]:
+        if len(windows) == 1:
+            return one.run.window_metrics(one.label, windows[0])
+        return {metric: asdict(estimates[one.name]) | ({} if protocol == "all" else {"candidates": protocol})}
+
     every_pair = [(one.name, other.name) for one, other in combinations(ordered, 2)] if all_pairs else []
     return ComparisonTable(
         metric=metric,
         num_users=len(next(iter(values.values()))),
-        candidates=str(runs[0].result["protocol"].get("candidates", "all")),
+        candidates=protocol,
         reference=reference,
-        models=[ComparedModel(one, estimates[one.name], against.get(one.name)) for one in ordered],
+        windows=tuple(num_windows - before for before in windows),
+        num_windows=num_windows,
+        models=[ComparedModel(one, estimates[one.name], against.get(one.name), metrics(one)) for one in ordered],
         pairs=compare(every_pair, values),
     )
 
@@ -182,7 +209,7 @@ def truth_of_runs(runs: Sequence[RunRecord], metric: str | None = None) -> Agree
         raise ConfigError(f"run {runs[0].run_id} judged one model; an order takes two or more.")
     metric = metric or str(runs[0].result["select_by"])
     (biased_ids, biased), (unbiased_ids, unbiased) = (
-        outcome_per_user(candidates, metric, part) for part in (PER_USER, TRUTH)
+        outcome_per_user(candidates, metric, truth=truth) for truth in (False, True)
     )
     users = Vocabulary.of(pl.concat([biased_ids, unbiased_ids]))
     return agreement(

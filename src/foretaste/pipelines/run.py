@@ -38,6 +38,7 @@ from foretaste.pipelines.run_record import (
     RESULT_FILE,
     TRUTH,
     comparable_protocol,
+    write_earlier_windows,
     write_outcome,
     write_per_user,
 )
@@ -87,6 +88,7 @@ class RunResult:
             "select_by": self.evaluation.select_by,
             "protocol": comparable_protocol(self.evaluation),
             "test_fingerprint": self.divided.split.test.fingerprint,
+            "window_fingerprints": [window.test.fingerprint for window in (*self.divided.earlier, self.divided.split)],
             "data": audit_json(self.divided.prepared.audit),
             "split": {"method": self.divided.split.method, **{name: asdict(part) for name, part in parts.items()}},
             "models": [model_json(one) for one in self.judged],
@@ -264,6 +266,7 @@ def _write(
         test = result.divided.split.test
         for judged in result.judged:
             write_outcome(folder, judged.label, judged.test, test.users, test.items)
+            write_earlier_windows(folder, judged.label, [window.test for window in judged.earlier], test.users)
             if judged.truth is not None:
                 write_per_user(folder, TRUTH, judged.label, judged.truth, test.users)
             if len(judged.learning_curve):

@@ -18,8 +18,9 @@ from foretaste.evaluation.protocol import Evaluation, EvaluationConfig
 CONFIG_FILE = "config.yaml"
 RESULT_FILE = "result.json"
 LATEST = "latest"
-PER_USER, TRUTH = "per_user", "truth"
-"""What the files of an outcome begin with: on the test, and on what was drawn for the users at random."""
+PER_USER, TRUTH, _EARLIER = "per_user", "truth", "window_{}"
+"""What the files of an outcome begin with: on the test, on what was drawn for the users at random, and on the test
+window of that number where the split rolls and the test is the newest window of several."""
 _HOW_TO_GET_ONE = "make one with `foretaste run CONFIG`"
 
 
@@ -40,6 +41,12 @@ def write_outcome(folder: Path, label: str, test: Evaluation, users: Vocabulary,
         }
     )
     lists.write_parquet(folder / f"top.{label}.parquet")
+
+
+def write_earlier_windows(folder: Path, label: str, tests: Sequence[Evaluation], users: Vocabulary) -> None:
+    """`window_1.<label>.parquet` and so on: what `per_user` has, for the windows before, oldest first."""
+    for number, test in enumerate(tests, 1):
+        write_per_user(folder, _EARLIER.format(number), label, test, users)
 
 
 def write_per_user(folder: Path, part: str, label: str, evaluation: Evaluation, users: Vocabulary) -> None:
@@ -75,7 +82,8 @@ class RunRecord:
             raise ArtifactError(f"{folder} is no run: it has no {RESULT_FILE}; {_HOW_TO_GET_ONE}.") from None
         except (OSError, ValueError) as error:
             raise ArtifactError(f"{folder / RESULT_FILE} cannot be read ({error}); {_HOW_TO_GET_ONE}.") from error
-        missing = [key for key in ("test_fingerprint", "protocol", "select_by") if key not in result]
+        needed = ("test_fingerprint", "window_fingerprints", "protocol", "select_by")
+        missing = [key for key in needed if key not in result]
         if missing:
             raise ArtifactError(
                 f"run {folder.name} did not record {', '.join(missing)}, without which nobody can tell whether it "
@@ -92,6 +100,21 @@ class RunRecord:
     def labels(self) -> list[str]:
         """Its models, in the order of the config."""
         return [str(model["model"]) for model in self.result["models"]]
+
+    @property
+    def window_fingerprints(self) -> list[str]:
+        """Of the held-out events of each test window, oldest first; one where the split does not roll."""
+        return list(self.result["window_fingerprints"])
+
+    def window_part(self, before: int) -> str:
+        """What the files begin with of the test window that is so many before the newest."""
+        return _EARLIER.format(len(self.window_fingerprints) - before) if before else PER_USER
+
+    def window_metrics(self, label: str, before: int) -> dict[str, Any]:
+        """The metric objects of a model in the test window that is so many before the newest."""
+        told = self.model(label)
+        found: dict[str, Any] = told["rolling"]["windows"][-1 - before]["metrics"] if before else told["metrics"]
+        return found
 
     def model(self, label: str) -> dict[str, Any]:
         """What the result says of one model."""

@@ -1,11 +1,13 @@
+import io
 import json
 import math
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
-from foretaste.cli.output import example, print_json, progress_bar
+from foretaste.cli.output import example, print_json, progress_bar, text_table
 
 
 def test_json_is_one_line_on_stdout(capsys):
@@ -19,6 +21,19 @@ def test_json_is_one_line_on_stdout(capsys):
 def test_json_refuses_what_it_cannot_say():
     with pytest.raises(ValueError, match="not JSON compliant"):
         print_json({"score": math.nan})
+
+
+def test_a_narrow_terminal_wraps_cells_and_cuts_no_figure():
+    table = text_table("model", "NDCG@10", "p Holm")
+    table.add_row("20261121-213428-movielens/popularity", "0.3297 [0.3029 0.3566]", "0.0547")
+    for width in (120, 40):
+        out = Console(width=width, file=io.StringIO())
+        out.print(table)
+        shown = out.file.getvalue()
+        assert max(map(len, shown.splitlines())) <= width
+        assert "…" not in shown
+        for figure in ("0.3297", "[0.3029", "0.3566]", "0.0547"):
+            assert figure in shown
 
 
 def test_progress_is_silent_where_nobody_watches(capsys):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from foretaste.cli.experiments import DEFAULT_ARTIFACTS, ArtifactsOption
-from foretaste.cli.output import JsonOption, console, example, print_json
+from foretaste.cli.output import JsonOption, console, example, print_json, text_table
 from foretaste.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -86,15 +86,10 @@ def _window(typed: str | None) -> 'int | Literal["newest"] | None':
 
 
 def _print(out: "Console", compared: "ComparisonTable") -> None:
-    from rich.table import Table
-
     from foretaste.evaluation.metrics import metric_title
 
     title = metric_title(compared.metric, compared.candidates)
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    table.add_column("model", no_wrap=True)
-    for heading in (title, f"minus {compared.reference}", "p", "p Wilcoxon", "p Holm", "difference"):
-        table.add_column(heading, no_wrap=True)
+    table = text_table("model", title, f"minus {compared.reference}", "p", "p Wilcoxon", "p Holm", "difference")
     for row in compared.models:
         cells = ["reference"] if row.comparison is None else _cells(row.comparison)
         table.add_row(row.candidate.name, _interval(row.estimate), *cells)
@@ -120,14 +115,10 @@ def _users(compared: "ComparisonTable") -> str:
 
 
 def _print_truth(out: "Console", found: "Agreement") -> None:
-    from rich.table import Table
-
     from foretaste.evaluation.metrics import metric_title
 
     title = metric_title(found.metric)
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for heading in ("model", f"{title} on test", f"{title} on random items"):
-        table.add_column(heading, no_wrap=True)
+    table = text_table("model", f"{title} on test", f"{title} on random items")
     for name in sorted(found.biased, key=lambda name: -found.unbiased[name].mean):
         table.add_row(name, _interval(found.biased[name]), _interval(found.unbiased[name]))
     out.print()
@@ -141,11 +132,7 @@ def _print_truth(out: "Console", found: "Agreement") -> None:
 
 
 def _print_pairs(out: "Console", compared: "ComparisonTable") -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for heading in ("each pair", "", "better by", "p", "p Wilcoxon", "p Holm", "difference"):
-        table.add_column(heading, no_wrap=True)
+    table = text_table("each pair", "", "better by", "p", "p Wilcoxon", "p Holm", "difference")
     for pair in compared.pairs:
         table.add_row(pair.model, f"over {pair.reference}", *_cells(pair))
     out.print(table)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foretaste.cli.experiments import BadRowsOption, ConfigArgument, ConsoleNarrator, SetOption, load_experiment
-from foretaste.cli.output import JsonOption, console, example, print_json
+from foretaste.cli.output import JsonOption, console, example, print_json, text_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,12 +48,7 @@ def estimate(
 
 
 def _print(out: "Console", found: "Sequence[Estimate]") -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    table.add_column("model", no_wrap=True)
-    for heading in ("one fit", "judged once", "fits", "in all", "memory"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = text_table("model", "one fit", "judged once", "fits", "in all", "memory", numbers=True)
     for one in found:
         about = "" if one.is_measured else "≤ "
         table.add_row(

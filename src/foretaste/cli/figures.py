@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from foretaste.cli.output import text_table
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -27,17 +29,12 @@ def print_figures(
     best: str | None = None,
 ) -> None:
     """A row a model: label, evaluation, and the seconds of its fit where there was one; the best in green."""
-    from rich.table import Table
-
     from foretaste.evaluation.metrics import metric_title
 
     cutoff = select_by.partition("@")[2]
     shown = dict.fromkeys([select_by, f"recall@{cutoff}", f"hit_rate@{cutoff}"])
     metrics = [metric for metric in shown if metric in rows[0][1].values]
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    table.add_column("model", no_wrap=True)
-    for metric in metrics:
-        table.add_column(metric_title(metric, rows[0][1].candidates), no_wrap=True)
+    table = text_table("model", *(metric_title(metric, rows[0][1].candidates) for metric in metrics))
     if rows[0][2] is not None:
         table.add_column("fit s", justify="right", no_wrap=True)
     for label, evaluation, seconds in rows:
@@ -52,17 +49,12 @@ def print_figures(
 
 def print_windows(out: "Console", metric: str, windows: "Mapping[str, Sequence[Evaluation]]") -> None:
     """A row a model: one metric in each test window of a rolling split, oldest first, and its average."""
-    from rich.table import Table
-
     from foretaste.evaluation.metrics import metric_title
     from foretaste.evaluation.windows import average
 
     first = next(iter(windows.values()))
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    table.add_column(metric_title(metric, first[0].candidates), no_wrap=True)
-    for place in range(len(first)):
-        table.add_column(f"window {place + 1}", no_wrap=True)
-    table.add_column("average", no_wrap=True)
+    places = (f"window {place + 1}" for place in range(len(first)))
+    table = text_table(metric_title(metric, first[0].candidates), *places, "average")
     for label, judged in windows.items():
         whole = average(judged)[metric]
         means = [f"{window.mean(metric):.3f}" for window in judged]

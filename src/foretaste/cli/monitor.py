@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from foretaste.cli.output import DEFAULT_STORE, JsonOption, StoreOption, console, example, print_json
+from foretaste.cli.output import DEFAULT_STORE, JsonOption, StoreOption, console, example, print_json, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -157,16 +157,12 @@ def drift(
 
 
 def _print_drift(out: "Console", found: "Drift") -> None:
-    from rich.table import Table
-
     out.print(f"[bold]{'against':<10}[/bold]{found.bundle_id}, by {found.num_requests:,} answers", soft_wrap=True)
     for share in found.shares:
         told = f"{share.share:.1%} of {share.num_rows:,} (at most {share.limit:.0%})"
         out.print(f"[bold]{'new ' + share.of:<10}[/bold]{told}", soft_wrap=True)
     if found.features:
-        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-        for heading in ("feature", "PSI", "p", "then", "now"):
-            table.add_column(heading, justify="left" if heading == "feature" else "right", no_wrap=True)
+        table = text_table("feature", "PSI", "p", "then", "now", numbers=True)
         for one in found.features:
             rows = f"{one.reference_rows:,}", f"{one.current_rows:,}"
             table.add_row(one.feature, f"{one.psi:.3f}", f"{one.p:.2g}", *rows)
@@ -178,15 +174,11 @@ def _print_drift(out: "Console", found: "Drift") -> None:
 
 
 def _print_replay(out: "Console", bundle_id: str, found: "Replay") -> None:
-    from rich.table import Table
-
     served = f"an item shown in the first {found.num_slots} slots earned {_rate(found.served)}"
     out.print(f"[bold]{'served':<10}[/bold]{found.num_requests:,} answers; {served}", soft_wrap=True)
     out.print(f"[bold]{'':<10}[/bold]{found.hit_rate:.1%} of the answers earned anything\n", soft_wrap=True)
     if found.estimates:
-        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-        for heading in (f"had {bundle_id} served", "would have earned", "as many rows of its own"):
-            table.add_column(heading, no_wrap=True)
+        table = text_table(f"had {bundle_id} served", "would have earned", "as many rows of its own")
         for one in found.estimates:
             table.add_row(one.estimator, _rate(one), f"{one.effective_rows:,.0f} of {one.num_rows:,}")
         out.print(table)
@@ -268,12 +260,7 @@ def _outcome_line(outcome: Any) -> str:
 
 
 def _print_groups(out: "Console", column: str, groups: "dict[str, Group] | Any") -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    table.add_column(column, no_wrap=True)
-    for heading in ("requests", "p99 ms", "errors", "fallback", "clicked"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = text_table(column, "requests", "p99 ms", "errors", "fallback", "clicked", numbers=True)
     for value, group in groups.items():
         traffic, outcome = group.traffic, group.outcome
         cells = ["", "", "", ""]

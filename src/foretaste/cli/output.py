@@ -15,6 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON on stdout.")]
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the bundles.", show_default=True)]
@@ -49,6 +50,23 @@ def note_console() -> "Console":
 def console(as_json: bool) -> "Console":
     """For text that people read; beside it stdout stays free for JSON where that was asked for."""
     return note_console() if as_json else result_console()
+
+
+def text_table(first: str, *others: str, numbers: bool = False) -> "Table":
+    """A table without lines, of these headings. In a narrow terminal cells wrap, and no figure is cut off.
+
+    Args:
+        first: heading of the column to the left.
+        others: headings of the rest.
+        numbers: align the rest to the right.
+    """
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    table.add_column(first, overflow="fold")
+    for heading in others:
+        table.add_column(heading, justify="right" if numbers else "left", overflow="fold")
+    return table
 
 
 def print_json(value: Any) -> None:

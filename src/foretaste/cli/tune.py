@@ -14,7 +14,7 @@ from foretaste.cli.experiments import (
     SetOption,
     load_experiment,
 )
-from foretaste.cli.output import JsonOption, console, example, print_json
+from foretaste.cli.output import JsonOption, console, example, print_json, text_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,15 +57,11 @@ def tune(
 
 
 def _print_result(out: "Console", result: dict[str, Any]) -> None:
-    from rich.table import Table
-
     from foretaste.evaluation.metrics import metric_title
     from foretaste.pipelines.tune import shown
 
     best, defaults, gain, metric = result["best"], result["defaults"], result["gain"], result["metric"]
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for heading in (result["model"], f"{metric_title(metric)} valid", f"{metric_title(metric)} test"):
-        table.add_column(heading, no_wrap=True)
+    table = text_table(result["model"], f"{metric_title(metric)} valid", f"{metric_title(metric)} test")
     if defaults is not None:
         table.add_row("defaults", *(_estimate(defaults[part][metric]) for part in _PARTS))
     table.add_row("[bold green]best[/]", *(_estimate(best[part][metric]) for part in _PARTS))

@@ -154,6 +154,7 @@ def test_bad_data_is_refused_before_anything_is_trained(loop, override, words):
     record = retrain(loop.config(override), loop.artifacts)
     assert (record.outcome, record.challenger) == ("refused", None)
     assert any(words in reason for reason in record.reasons), record.reasons
+    assert override.partition("=")[0].removeprefix("guard.") in record.reasons[0], "the key that a person may change"
     assert len(loop.store.list()) == 1
 
 
@@ -170,6 +171,9 @@ def test_half_of_the_data_is_gone(loop):
     record = retrain(loop.config(), loop.artifacts)
     assert record.outcome == "refused"
     assert "2,600 rows were read, after 4,300 by the last training" in record.reasons[0]
+    again = retrain(loop.config("min_new_events=0"), loop.artifacts)
+    assert "2,600 rows were read, after 4,300" in again.reasons[0], "what was refused is no measure"
+    assert "(merge.min_rows_share)" in again.reasons[0]
 
 
 def test_a_dry_run_says_what_would_be_and_writes_nothing(loop):

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Check = Literal["sound", "data", "holdout", "accuracy", "slices", "lists", "budgets", "replay", "history"]
+Check = Literal["sound", "data", "holdout", "accuracy", "slices", "lists", "budgets", "replay", "history", "yardstick"]
 
 LeadsTo = Literal["refuse", "keep"]
 """What a failure leads to. `refuse`: the challenger is sick or worse. `keep`: nothing is wrong with it, and yet nothing

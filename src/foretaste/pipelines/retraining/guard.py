@@ -36,6 +36,7 @@ from foretaste.pipelines.retraining.guard_settings import GuardConfig
 from foretaste.pipelines.retraining.replayed import check_replay
 from foretaste.pipelines.retraining.rollbacks import check_rollbacks
 from foretaste.pipelines.retraining.soundness import check_soundness
+from foretaste.pipelines.retraining.yardstick import beside
 from foretaste.pipelines.run_json import metrics_json
 from foretaste.serving.slate_settings import SlateConfig
 
@@ -101,17 +102,22 @@ def guard(
         holdout: the newest events, over the vocabularies of `history`.
         config: when the challenger takes the champion's place.
         database: of the service's log, for the replay; None asks no log.
-        store: whose roll-backs are remembered; None remembers none.
+        store: whose roll-backs are remembered, and which model was live before; None remembers neither.
         slate: how the service makes an answer of the best items; by default by score alone.
         now: UTC seconds; the clock's by default.
     """
     config, now = config or GuardConfig(), time() if now is None else now
     findings = check_soundness(challenger)
-    findings += check_data(history, champion, config.data, now)
+    if champion is None:
+        findings += check_data(history, None, config.data, now)
+    else:
+
+        def data_beside(live: Bundle) -> list[Finding]:
+            lasts = check_continuity(history.joined(holdout), live, config.data)
+            return [*check_data(history, live, config.data, now), *lasts, *_same_noun(live, challenger)]
+
+        findings += beside(champion, store, data_beside)
     findings += check_holdout(challenger, history, holdout)
-    if champion is not None:
-        findings += check_continuity(history.joined(holdout), champion, config.data)
-        findings += _same_noun(champion, challenger)
     if store is not None:
         findings += check_rollbacks(store, challenger, config.rest_hours_after_rollback, now)
     if _worst(findings) == "refuse":  # what is sick is not asked for recommendations
@@ -130,8 +136,13 @@ def guard(
             trial = judge(challenger, None, history, judged, config)
         is_popularity = challenger.manifest.model == "popularity"
         findings += check_accuracy(trial, config, _news(champion, challenger), is_popularity=is_popularity)
-        findings += check_slices(trial, config)
-        findings += check_lists(trial, config, config.lists)
+        if trial.champion is not None and champion is not None:
+
+            def groups_beside(live: Bundle) -> list[Finding]:
+                of = trial if live is champion else judge(challenger, live, history, judged, config)
+                return [*check_slices(of, config), *check_lists(of, config, config.lists)]
+
+            findings += beside(champion, store, groups_beside)
         figures |= _figures(trial, config)
         metrics = metrics_json(trial.challenger)
     if database is not None and config.replay is not None:
@@ -143,7 +154,7 @@ def _verdict(challenger: Bundle, champion: Bundle | None, findings: Sequence[Fin
     """What fails decides, a refusal before all else; without a failure, what was measured against the champion."""
     decision = _worst(findings)
     if decision == "promote":
-        told = [each.sentence for each in findings if each.check == "accuracy"]
+        told = [each.sentence for each in findings if each.check in ("accuracy", "yardstick")]
     else:
         failed = [each for each in findings if not each.passed]
         told = [each.sentence for each in sorted(failed, key=lambda each: each.leads_to != "refuse")]

@@ -59,7 +59,8 @@ def _share(name: str, part: int, whole: int, limit: float | None, words: str) ->
     if limit is None or whole < _FEWEST_EVENTS:
         return None
     share = part / whole
-    told = f"{part:,} of {whole:,} {words} ({share:.1%}); at most {limit:.0%} is expected."
+    key = f"merge.max_{name.replace(' ', '_').removesuffix('s')}_share"
+    told = f"{part:,} of {whole:,} {words} ({share:.1%}); at most {limit:.0%} is expected ({key})."
     return Finding("data", name, share <= limit, told, share, limit)
 
 
@@ -68,6 +69,6 @@ def _rows(rows: int, before: int | None, limits: MergeLimits) -> Iterator[Findin
         share = rows / before
         told = (
             f"{rows:,} rows were read, after {before:,} by the last training; at least {limits.min_rows_share:.0%} of "
+            "them are expected (merge.min_rows_share)."
         )
-        told += "them are expected."
         yield Finding("data", "rows read", share >= limits.min_rows_share, told, share, limits.min_rows_share)

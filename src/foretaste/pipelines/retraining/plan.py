@@ -1,5 +1,6 @@
 """What a retraining learns from, what it is judged by, and which model it trains."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from foretaste.data.splits import GlobalTimeSplit, split
 from foretaste.errors import ConfigError, DataError
 from foretaste.pipelines.experiment import Divided, may_stop_early, pinned
 from foretaste.pipelines.retraining.data_quality import last_learnt
-from foretaste.pipelines.retraining.records import retrainings
+from foretaste.pipelines.retraining.records import Retraining, retrainings
 from foretaste.pipelines.retraining.settings import RetrainConfig
 
 _VALID_SHARE = 0.1
@@ -33,7 +34,8 @@ class Reading:
     up_to: int
     new_events: int
     rows_before: int | None
-    """Rows that the last training read, of the data and the log; None where nobody knows."""
+    """Rows that the last training read, of the data and the log; None where nobody knows. One that was refused for its
+    data is no measure."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,20 +65,26 @@ def read_log(config: RetrainConfig, artifacts: Path, champion: Bundle | None) ->
     experiment = pinned(config.with_log())
     log = experiment.feedback
     assert log is not None and log.up_to is not None
-    after, rows_before = last_read(artifacts, champion, log.log)
-    return Reading(experiment, after, log.up_to, num_events(log, after), rows_before)
+    judged = _judged(artifacts, log.log)
+    after = _last_read(judged, champion, log.log)
+    trained = (record.rows_read for record in judged if record.challenger is not None)
+    return Reading(experiment, after, log.up_to, num_events(log, after), next(trained, None))
 
 
-def last_read(artifacts: Path, champion: Bundle | None, log: str) -> tuple[int, int | None]:
-    """The last row of the log that an earlier training read, by its `seq`, and how many rows that one read in all.
+def _judged(artifacts: Path, log: str) -> list[Retraining]:
+    """The retrainings that came to a verdict on what they had read, newest first."""
+    outcomes = ("promoted", "kept", "refused")
+    told = without_password(log)
+    return [one for one in reversed(retrainings(artifacts)) if one.outcome in outcomes and one.log == told]
 
-    It is that of the last retraining which came to a verdict, and else that of the live bundle.
-    """
-    for record in reversed(retrainings(artifacts)):
-        if record.outcome in ("promoted", "kept", "refused") and record.log == without_password(log):
-            return record.up_to or 0, record.rows_read
+
+def _last_read(judged: Sequence[Retraining], champion: Bundle | None, log: str) -> int:
+    """The last row of the log that an earlier training read, by its `seq`: the last retraining that came to a verdict,
+    and else the one that made the live bundle."""
+    if judged:
+        return judged[0].up_to or 0
     told = {} if champion is None else champion.manifest.experiment.get("feedback") or {}
-    return (told.get("up_to") or 0 if told.get("log") == without_password(log) else 0), None
+    return told.get("up_to") or 0 if told.get("log") == without_password(log) else 0
 
 
 def new_events(config: RetrainConfig, artifacts: Path, champion: Bundle | None) -> int:
@@ -86,7 +94,7 @@ def new_events(config: RetrainConfig, artifacts: Path, champion: Bundle | None) 
         ConfigError, DataError: as `read_log`.
     """
     log: FeedbackConfig = config.log
-    return num_events(log, last_read(artifacts, champion, log.log)[0])
+    return num_events(log, _last_read(_judged(artifacts, log.log), champion, log.log))
 
 
 def model_label(config: RetrainConfig, champion: Bundle | None) -> str:

@@ -18,13 +18,15 @@ from foretaste.data.feedback import without_password
 from foretaste.data.log_database import LogDatabase
 from foretaste.pipelines.experiment import prepare_data
 from foretaste.pipelines.narration import Narrator, Silence
-from foretaste.pipelines.retraining.data_quality import check_data
+from foretaste.pipelines.retraining.data_quality import check_data, last_learnt
+from foretaste.pipelines.retraining.finding import Finding
 from foretaste.pipelines.retraining.guard import guard
 from foretaste.pipelines.retraining.merge_quality import check_merge
 from foretaste.pipelines.retraining.plan import HeldOut, hold_out, model_label, read_log
 from foretaste.pipelines.retraining.records import Outcome, Retraining, append, attempt, iso
 from foretaste.pipelines.retraining.settings import RetrainConfig
 from foretaste.pipelines.retraining.verdicts import act
+from foretaste.pipelines.retraining.yardstick import beside
 from foretaste.pipelines.tracking import destination
 from foretaste.pipelines.train import train
 from foretaste.pipelines.warm_start import begin_at
@@ -140,7 +142,7 @@ class _Turn:
             prepared, reading.config, self._label, self._champion, config.holdout, config.guard.min_users
         )
         if held_out is None:
-            self.end("skipped", ["no event is newer than what the live model learnt from."])
+            self.end("skipped", [_nothing_fresh(self._champion, self._clock())])
             return None
         parts = held_out.divided
         users = len(np.unique(parts.split.test.user_N))
@@ -150,9 +152,14 @@ class _Turn:
             say("", f"judged by the {len(held_out.judged):,} of them to which no list of the service led")
 
         self._at("check")
-        findings = check_merge(
-            prepared.audit, held_out.fresh, self._champion, reading.rows_before, config.merge
-        ) + check_data(parts.history, self._champion, config.guard.data, self._clock())
+        now = self._clock()
+
+        def data_beside(live: Bundle | None) -> list[Finding]:
+            merged = check_merge(prepared.audit, held_out.fresh, live, reading.rows_before, config.merge)
+            return [*merged, *check_data(parts.history, live, config.guard.data, now)]
+
+        champion = self._champion
+        findings = data_beside(None) if champion is None else beside(champion, self._store, data_beside)
         failed = [finding.sentence for finding in findings if not finding.passed]
         if failed:
             self.end("refused", failed)
@@ -221,3 +228,16 @@ class _Turn:
             self._narrator.say("train", f"begins cold {told}")
             return None
         return champion.id
+
+
+def _nothing_fresh(champion: Bundle | None, now: float) -> str:
+    known = None if champion is None else last_learnt(champion)
+    if champion is None or known is None:
+        return "there is no event to learn from."
+    until = iso(known)[:16].replace("T", " ")
+    told = f"no event is newer than what the live model learnt from, up to {until}"
+    if known <= now:
+        return f"{told}."
+    return (
+        f"{told}, which is yet to come: if its data was wrong, `foretaste bundles rollback` takes {champion.id} back."
+    )

@@ -8,13 +8,14 @@ from foretaste.artifacts.manifest import Manifest
 from foretaste.artifacts.store import BundleStore, Promotion
 from foretaste.errors import ArtifactError
 from foretaste.pipelines.retraining.finding import Finding
+from foretaste.pipelines.retraining.yardstick import was_refused
 
 _SECONDS_PER_HOUR = 3600
 
 
 def check_rollbacks(store: BundleStore, challenger: Bundle, rest_hours: float, now: float) -> Iterator[Finding]:
     """Whether the challenger, or a training of the same data, model and seed, was rolled back before; and whether the
-    last roll-back is long enough ago.
+    last roll-back of what the guard had not refused is long enough ago.
 
     Args:
         store: its history tells.
@@ -30,9 +31,14 @@ def check_rollbacks(store: BundleStore, challenger: Bundle, rest_hours: float, n
             )
             yield Finding("history", "rolled back", False, f"{told.rstrip('.')}.")
             break
-    if moves and rest_hours > 0:
-        hours = (now - moment(moves[-1])) / _SECONDS_PER_HOUR
-        told = f"the last roll-back is {hours:.1f} hours ago; nothing is promoted for {rest_hours:g} hours after one."
+    # Of what the guard had let pass: that a model failed which it had refused is no reason to doubt it.
+    of_the_guard = [move for move in moves if not was_refused(store, str(move.before))]
+    if of_the_guard and rest_hours > 0:
+        hours = (now - moment(of_the_guard[-1])) / _SECONDS_PER_HOUR
+        told = (
+            f"the last roll-back is {hours:.1f} hours ago; nothing is promoted for {rest_hours:g} hours after one but "
+            f"by a person, as in `foretaste bundles promote {challenger.id}`."
+        )
         yield Finding("history", "rest", hours >= rest_hours, told, hours, rest_hours, leads_to="keep")
 
 

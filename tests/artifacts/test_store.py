@@ -95,6 +95,20 @@ def test_rollback_works_though_the_live_bundle_is_gone(store, contents):
     assert store.rollback("gone") == a
 
 
+@pytest.mark.parametrize("is_promoted_since", [False, True])
+def test_a_rollback_whose_line_was_lost_is_not_taken_back_by_the_next(store, contents, is_promoted_since):
+    """The bundle that was rolled back is bad: no rollback may ever go to it."""
+    _, b, bad = (store.publish(contents).id for _ in range(3))
+    log = store.root / "promotions.jsonl"
+    told = log.read_text()
+    assert store.rollback("bad") == b
+    log.write_text(told)  # killed between the move and its line
+    if is_promoted_since:
+        store.publish(contents)
+    assert store.predecessor() != bad
+    assert store.rollback() != bad
+
+
 def test_verdicts_are_kept_with_reasons_and_figures_whether_anything_moves_or_not(store, contents):
     live, other = store.publish(contents).id, store.publish(contents, promote=False).id
     assert store.verdicts() == []

@@ -196,16 +196,18 @@ class BundleStore:
     def predecessor(self) -> str | None:
         """The bundle that was live before this one, to which a rollback goes; None where there is none any more.
 
-        A promotion is a step forward, a rollback takes one back.
+        A promotion is a step forward, a rollback takes one back. A move whose line was lost shows in where the next one
+        began, or in the link: to a bundle that was live before it was a rollback.
         """
-        steps = []
+        steps: list[str] = []
         for move in self.history():
+            _stand_at(steps, move.before)
             if move.action == "promote":
                 steps.append(move.after)
             else:
-                while steps and steps[-1] != move.after:
-                    steps.pop()
+                _stand_at(steps, move.after)
         live = self.production_id()
+        _stand_at(steps, live)
         earlier = (step for step in reversed(steps) if step != live and _is_bundle_folder(self.root / step))
         return next(earlier, None)
 
@@ -248,6 +250,17 @@ class BundleStore:
 
 def _is_bundle_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink() and not path.name.startswith(".")
+
+
+def _stand_at(steps: list[str], bundle_id: str | None) -> None:
+    """Take steps back to where a bundle was live; forward, if it never was."""
+    if bundle_id is None:
+        return
+    if bundle_id in steps:
+        while steps[-1] != bundle_id:
+            steps.pop()
+    else:
+        steps.append(bundle_id)
 
 
 def _listing(folder: Path, *, is_production: bool) -> Listing:

@@ -30,7 +30,9 @@ def test_a_run_is_tracked_later_and_aliases_follow_the_bundles(foretaste, shell,
     server = "http://127.0.0.1:9"
     first = foretaste("run", config, "--artifacts", art, "--tracking-uri", server)
     assert first.exit_code == 0
-    assert "the run is whole, but was not tracked" in " ".join(first.stdout.split())
+    told = " ".join(first.stdout.split())
+    assert "the run is whole, but was not tracked" in told
+    assert f"--artifacts {art}`" in told
     again = foretaste("track", "--artifacts", art)
     assert again.exit_code == 1
     assert "Connection refused" in str(again.exception)

@@ -215,6 +215,11 @@ def test_a_rolling_split_judges_every_window_and_publishes_the_newest(small_conf
     for row in compared.models:
         assert row.estimate.mean == pytest.approx(pooled[row.candidate.name].mean())
         assert compared.num_users == len(pooled[row.candidate.name])
+    # Of one window, the interval is that of the report.
+    newest = compare_runs([RunRecord.read(result.folder)], window="newest")
+    estimates = {one.label: one.test.estimates["ndcg@10"] for one in result.judged}
+    for row in newest.models:
+        assert vars(row.estimate) == pytest.approx(vars(estimates[row.candidate.name]), abs=1e-12)
     oldest = compare_runs([RunRecord.read(result.folder)], window=1)
     assert oldest.num_users == len(result.judged[0].earlier[0].test.user_B)
     assert f"{result.best} minus it" in result.report.read_text()

@@ -164,3 +164,13 @@ def test_figures_without_bounds_have_none():
         "fit_seconds": 2.0,
         "test/coverage_at_10": 0.5,
     }
+
+
+def test_figures_of_sampled_candidates_say_so():
+    sampled = {"coverage@10": {"mean": 0.5, "low": None, "high": None, "candidates": "sampled"}}
+    full = {"coverage@10": {"mean": 0.25, "low": None, "high": None}}
+    assert figures({"fit_seconds": 2, "metrics": sampled, "valid": full}) == {
+        "fit_seconds": 2.0,
+        "test_sampled/coverage_at_10": 0.5,
+        "valid/coverage_at_10": 0.25,
+    }

@@ -60,7 +60,7 @@ def list_bundles(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
         counts = (f"{each.manifest.num_users:,}", f"{each.manifest.num_items:,}")
         created = each.manifest.created_at[:16].replace("T", " ")
         metric, figures = each.manifest.headline or ("not judged", {})
-        mean = f" {figures['mean']:.4f}" if figures else ""
+        mean = f" {_estimate({'mean': figures['mean'], 'candidates': figures.get('candidates')})}" if figures else ""
         row = (
             each.bundle_id,
             each.manifest.model,

@@ -117,8 +117,8 @@ def _users(compared: "ComparisonTable") -> str:
 def _print_truth(out: "Console", found: "Agreement") -> None:
     from foretaste.evaluation.metrics import metric_title
 
-    title = metric_title(found.metric)
-    table = text_table("model", f"{title} on test", f"{title} on random items")
+    titles = f"{metric_title(found.metric, found.candidates)} on test", f"{metric_title(found.metric)} on random items"
+    table = text_table("model", *titles)
     for name in sorted(found.biased, key=lambda name: -found.unbiased[name].mean):
         table.add_row(name, _interval(found.biased[name]), _interval(found.unbiased[name]))
     out.print()

@@ -151,7 +151,7 @@ def _print_beyond(out: "Console", evaluation: "Evaluation", select_by: str) -> N
     cutoff = select_by.partition("@")[2]
     means = {metric: estimate.mean for metric, estimate in evaluation.estimates.items()} | evaluation.catalogue
     told = [
-        f"{metric_title(metric)} {value:.3f}"
+        f"{metric_title(metric, evaluation.candidates)} {value:.3f}"
         for metric, value in means.items()
         if metric.endswith(f"@{cutoff}") and METRICS[name_of(metric)].kind in ("list", "catalogue")
     ]

@@ -61,7 +61,8 @@ def _print_result(out: "Console", result: dict[str, Any]) -> None:
     from foretaste.pipelines.tune import shown
 
     best, defaults, gain, metric = result["best"], result["defaults"], result["gain"], result["metric"]
-    table = text_table(result["model"], f"{metric_title(metric)} valid", f"{metric_title(metric)} test")
+    titles = (f"{metric_title(metric, best[part][metric].get('candidates', 'all'))} {part}" for part in _PARTS)
+    table = text_table(result["model"], *titles)
     if defaults is not None:
         table.add_row("defaults", *(_estimate(defaults[part][metric]) for part in _PARTS))
     table.add_row("[bold green]best[/]", *(_estimate(best[part][metric]) for part in _PARTS))

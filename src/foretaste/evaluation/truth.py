@@ -79,6 +79,8 @@ class Agreement:
     """1: the same order; 0: as many pairs the one way as the other; -1: the reverse."""
     swaps: Sequence[Swap]
     """The pairs in opposite order, the largest difference in truth first."""
+    candidates: str = "all"
+    """What was ranked on the biased test, as the protocol has it: `all` is every item."""
 
     @property
     def num_pairs(self) -> int:
@@ -109,6 +111,7 @@ class Agreement:
         """Plain JSON types, with metric objects."""
         return {
             "metric": self.metric,
+            "candidates": self.candidates,
             "kendall_tau": vars(self.kendall_tau),
             "pairs": self.num_pairs,
             "users": {"biased": self.num_biased_users, "unbiased": self.num_unbiased_users},
@@ -141,7 +144,13 @@ def kendall_tau(first_RM: DoubleArray, second_RM: DoubleArray) -> DoubleArray:
 
 
 def agreement(
-    metric: str, models: Sequence[str], biased_UM: DoubleArray, unbiased_UM: DoubleArray, seed: int = 0
+    metric: str,
+    models: Sequence[str],
+    biased_UM: DoubleArray,
+    unbiased_UM: DoubleArray,
+    seed: int = 0,
+    *,
+    candidates: str = "all",
 ) -> Agreement:
     """Hold the biased test against the unbiased one.
 
@@ -153,6 +162,7 @@ def agreement(
         models: M names, at least two.
         biased_UM, unbiased_UM: a row a user, the same users in both; NaN for a user whom a test did not judge.
         seed: equal seeds give equal intervals.
+        candidates: what was ranked on the biased test.
     """
     assert len(models) >= 2
     both_UM = np.hstack([biased_UM, unbiased_UM])
@@ -176,6 +186,7 @@ def agreement(
         len(unbiased),
         tau,
         _swaps(models, biased, unbiased, seed),
+        candidates,
     )
 
 

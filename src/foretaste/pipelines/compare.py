@@ -167,7 +167,7 @@ def compare_runs(
     reference = _reference(reference, ordered)
     pairs = [(one.name, reference) for one in ordered if one.name != reference]
     against = {one.model: one for one in compare(pairs, values)}
-    protocol = str(runs[0].result["protocol"].get("candidates", "all"))
+    protocol = _candidates(runs)
 
     def metrics(one: Candidate) -> dict[str, Any]:
         if len(windows) == 1:
@@ -217,7 +217,13 @@ def truth_of_runs(runs: Sequence[RunRecord], metric: str | None = None) -> Agree
         [one.name for one in candidates],
         _table(users, biased_ids, biased),
         _table(users, unbiased_ids, unbiased),
+        candidates=_candidates(runs),
     )
+
+
+def _candidates(runs: Sequence[RunRecord]) -> str:
+    """What was ranked in all of them."""
+    return str(runs[0].result["protocol"].get("candidates", "all"))
 
 
 def _table(users: Vocabulary, ids: pl.Series, values: dict[str, DoubleArray]) -> DoubleArray:

@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,6 +15,8 @@ from foretaste.errors import ArtifactError
 
 PROVENANCE_FILE = "provenance.json"
 _GIT_SECONDS = 5
+_TRAINERS = ("torch", "lightgbm")
+"""Libraries that train models and do not serve them."""
 
 
 def provenance(bundle: Bundle, started_at: datetime) -> dict[str, Any]:
@@ -21,7 +25,7 @@ def provenance(bundle: Bundle, started_at: datetime) -> dict[str, Any]:
         "started_at": started_at.isoformat(),
         "finished_at": datetime.now(UTC).isoformat(),
         "git_commit": git_commit(Path.cwd()),
-        "library_versions": library_versions() | _torch_version(),
+        "library_versions": versions(),
         "data_fingerprint": bundle.manifest.data_fingerprint,
         "bundle": {
             "bundle_id": bundle.id,
@@ -63,9 +67,12 @@ def git_commit(folder: Path) -> str | None:
     return told.stdout.strip() or None
 
 
-def _torch_version() -> dict[str, str]:
-    """The version of torch, where it is installed: it trained the models by gradient."""
-    try:
-        return {"torch": version("torch")}
-    except PackageNotFoundError:
-        return {}
+def versions() -> dict[str, str]:
+    """Those of the libraries that a bundle needs, and of those that may have trained it, where they are installed."""
+    return library_versions() | dict(_installed())
+
+
+def _installed() -> Iterator[tuple[str, str]]:
+    for name in _TRAINERS:
+        with suppress(PackageNotFoundError):
+            yield name, version(name)

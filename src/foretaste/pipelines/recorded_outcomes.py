@@ -141,18 +141,21 @@ def outcome_per_user(
     users = None
     for candidate in candidates:
         part = TRUTH if truth else candidate.run.window_part(before)
-        outcome = candidate.run.per_user(candidate.label, part).sort(USER_ID)
+        outcome = candidate.run.per_user(candidate.label, part)
         if metric not in outcome.columns:
             measured = ", ".join(column for column in outcome.columns if column != USER_ID)
             raise ConfigError(
                 f"run {candidate.run.run_id} has no '{metric}' for each user; it has {measured}. "
                 f"Choose one, as in --metric {candidate.run.result['select_by']}."
             )
-        users = outcome[USER_ID] if users is None else users
-        if not users.equals(outcome[USER_ID]):
+        if users is None:
+            # In the order of the first run: resampled alike, its intervals and p are those of its report.
+            users = outcome[USER_ID]
+        if not users.sort().equals(outcome[USER_ID].sort()):
             raise ArtifactError(
                 f"{candidate.name} was not judged on the same users as {candidates[0].name}; run both configs again."
             )
+        outcome = users.to_frame().join(outcome, on=USER_ID, maintain_order="left")
         values[candidate.name] = outcome[metric].to_numpy().astype(np.float64)
     assert users is not None
     # A metric may be undefined for a user; a pair needs both halves.

@@ -14,7 +14,6 @@ import yaml
 from foretaste.arrays import DoubleArray
 from foretaste.artifacts import atomic
 from foretaste.artifacts.bundle import BundleContents
-from foretaste.artifacts.manifest import library_versions
 from foretaste.artifacts.store import BundleStore
 from foretaste.config import ExperimentConfig
 from foretaste.data.interactions import Dataset
@@ -30,7 +29,7 @@ from foretaste.models.registry import check_trainable
 from foretaste.pipelines.experiment import Divided, Judged, divide, judge, pinned
 from foretaste.pipelines.narration import Narrator, Silence
 from foretaste.pipelines.promotion import tell_registries
-from foretaste.pipelines.provenance import provenance, write_provenance
+from foretaste.pipelines.provenance import provenance, versions, write_provenance
 from foretaste.pipelines.report_files import REPORT_FILE, REPORT_HTML_FILE, write_report
 from foretaste.pipelines.run_json import audit_json, metrics_json, model_json
 from foretaste.pipelines.run_record import (
@@ -162,7 +161,7 @@ def run(
         best=best.label,
         select_by=config.evaluation.select_by,
         config=config.resolved(),
-        versions=library_versions(),
+        versions=versions(),
         warnings=warnings,
         examination=examination,
         diagnoses=diagnoses,
@@ -228,7 +227,8 @@ def _truth(judged: Sequence[Judged], metric: str, num_users: int) -> Agreement |
         np.column_stack([_by_user(one, metric, num_users) for one in evaluations])
         for evaluations in ([one.test for one in judged], [one.truth for one in judged if one.truth])
     )
-    return agreement(metric, [one.label for one in judged], biased, unbiased)
+    labels, candidates = [one.label for one in judged], judged[0].test.candidates
+    return agreement(metric, labels, biased, unbiased, candidates=candidates)
 
 
 def _by_user(evaluation: Evaluation, metric: str, num_users: int) -> DoubleArray:

@@ -65,11 +65,15 @@ def flat(section: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str
 
 
 def figures(model: Mapping[str, Any]) -> dict[str, float]:
-    """Every figure of a model of `result.json`: `test/ndcg_at_10`, its `_low` and `_high`, and those of valid."""
+    """Every figure of a model of `result.json`: `test/ndcg_at_10`, its `_low` and `_high`, and those of valid.
+
+    One that is not of full ranking says so, as in `test_sampled/ndcg_at_10`.
+    """
     told = {"fit_seconds": float(model["fit_seconds"])}
     for part, metrics in (("test", model["metrics"]), ("valid", model["valid"] or {})):
         for metric, estimate in metrics.items():
-            name = f"{part}/{metric_name(metric)}"
+            ranked = f"_{estimate['candidates']}" if "candidates" in estimate else ""
+            name = f"{part}{ranked}/{metric_name(metric)}"
             bounds = {name: estimate["mean"], f"{name}_low": estimate["low"], f"{name}_high": estimate["high"]}
             told |= {key: float(value) for key, value in bounds.items() if value is not None}
     return told

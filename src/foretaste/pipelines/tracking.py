@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -124,11 +125,16 @@ def send_or_tell(folder: Path, to: Destination, artifacts: Path, narrator: Narra
         registration = send(folder, to, artifacts)
     except (ForetasteError, OSError) as error:
         narrator.say("tracking", f"the run is whole, but was not tracked: {error}")
-        narrator.say("", f"send it later with `foretaste track {folder.name}`")
+        narrator.say("", how_to_send_later(artifacts, folder.name))
         return False
     where = without_password(to.uri)
     narrator.say("tracking", f"{where}  {registration.model} version {registration.version}")
     return True
+
+
+def how_to_send_later(artifacts: Path, *run_id: str) -> str:
+    """The command that sends what could not be sent, wherever it lies."""
+    return f"send it later with `{shlex.join(['foretaste', 'track', *run_id, '--artifacts', str(artifacts)])}`"
 
 
 def kept_of_bundle(artifacts: Path, run_id: str, bundle_id: str) -> Path:

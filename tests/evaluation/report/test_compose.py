@@ -29,13 +29,18 @@ def events(*pairs):
     return Interactions(user, item, np.ones(len(user), np.float32), np.arange(len(user)), USERS, ITEMS)
 
 
-@pytest.fixture
-def document():
+def report_of(protocol=CONFIG, *, has_valid=False):
     history, test = events((0, 0), (0, 1), (1, 0)), events((0, 2), (2, 0))
     catalogue = pl.DataFrame({"item_id": ITEMS.ids, "title": ["Alpha", "Be|ta", "Gamma", None]})
+    models = {"popularity": Fixed([3, 2, 0, 1]), "better": Fixed([0, 0, 2, 1])}
     results = [
-        ModelResult("popularity", 0.0, None, evaluate(Fixed([3, 2, 0, 1]), history, test, CONFIG)),
-        ModelResult("better", 1.25, None, evaluate(Fixed([0, 0, 2, 1]), history, test, CONFIG)),
+        ModelResult(
+            label,
+            1.25,
+            evaluate(model, history, test, CONFIG) if has_valid else None,
+            evaluate(model, history, test, protocol),
+        )
+        for label, model in models.items()
     ]
     return compose(
         ReportInput(
@@ -49,11 +54,16 @@ def document():
             results=results,
             best="better",
             select_by="ndcg@2",
-            config={"name": "x"},
+            config={"name": "x", "evaluation": protocol.resolved()},
             versions={"python": "3"},
             warnings=[EvaluationWarning("too_few_users", "Few users.")],
         )
     )
+
+
+@pytest.fixture
+def document():
+    return report_of()
 
 
 @pytest.fixture
@@ -102,3 +112,18 @@ def test_lists_show_titles_history_and_hits(text):
 def test_it_says_how_to_reproduce(text):
     assert "foretaste run x.yaml" in text
     assert "name: x" in text
+
+
+def test_figures_of_sampled_candidates_say_so_and_those_of_valid_are_not_of_them():
+    sampled = CONFIG.model_copy(update={"candidates": "sampled", "candidate_samples": 2})
+    text = render_markdown(report_of(sampled, has_valid=True))
+    assert "chosen by NDCG@2 on valid. On test it reaches NDCG@2 (sampled)" in text
+    assert "| NDCG@2 valid |" in text
+    assert "| Coverage@2 (sampled), more is better |" in text
+    assert "ranked against 2 sampled candidates, drawn uniformly, which flatters" in text
+
+
+def test_it_says_whether_what_was_met_before_is_left_out():
+    assert "all items, those already met left out;" in render_markdown(report_of())
+    kept = render_markdown(report_of(CONFIG.model_copy(update={"exclude_seen": False})))
+    assert "all items, those already met among them;" in kept

@@ -1,5 +1,6 @@
 """Where the rows went, how the events were divided, and what was asked of the models."""
 
+from foretaste.evaluation.protocol import EvaluationConfig
 from foretaste.evaluation.report.contents import ReportInput
 from foretaste.evaluation.report.document import Block, Bullets, Cell, Paragraph, Section, line, number, table, words
 
@@ -10,13 +11,7 @@ _METHODS = {
     "random": "A random share of each user's events is tested: what a user did later may be known.",
     "given": "The parts are as the files give them, so that figures compare with published ones.",
 }
-
-
-_AGAINST = {
-    "all": "all items, those already met left out",
-    "given": "the candidates that are given",
-    "sampled": "sampled candidates, which flatters every model and may change their order",
-}
+_DRAWN = {"uniform": "drawn uniformly", "popularity": "drawn by popularity"}
 
 
 def data(report: ReportInput) -> Section:
@@ -75,7 +70,7 @@ def protocol(report: ReportInput) -> Section:
 
 
 def _ranking(report: ReportInput) -> str:
-    against = _AGAINST[report.chosen.test.candidates]
+    against = _against(report.chosen.test.candidates, EvaluationConfig(**report.config.get("evaluation", {})))
     refitted = (
         " Each model was fitted on train and judged on valid, then fitted again on both and judged on test."
         if report.config.get("refit") and report.chosen.valid is not None
@@ -85,3 +80,17 @@ def _ranking(report: ReportInput) -> str:
         f"Every user with events in test is ranked against {against}; ties count against a model. Users without a "
         f"history get the popular items under every model.{refitted}"
     )
+
+
+def _against(candidates: str, config: EvaluationConfig) -> str:
+    met = "those already met left out" if config.exclude_seen else "those already met among them"
+    match candidates:
+        case "given":
+            return "the candidates that are given"
+        case "sampled":
+            drawn = _DRAWN[config.candidate_distribution]
+            return (
+                f"{config.candidate_samples:,} sampled candidates, {drawn}, which flatters every model and may change "
+                f"their order; {met}"
+            )
+    return f"all items, {met}"

@@ -2,7 +2,7 @@
 
 from foretaste.evaluation.report.contents import POPULARITY, ReportInput
 from foretaste.evaluation.report.document import Block, Bullets, Paragraph, Span, line, strong
-from foretaste.evaluation.report.wording import interval, listed, titled
+from foretaste.evaluation.report.wording import interval, listed, titled, titled_on_valid
 from foretaste.evaluation.significance import Comparison, compare
 
 
@@ -13,7 +13,8 @@ def opening(report: ReportInput) -> tuple[Block, ...]:
     chosen_on = "valid" if best.valid is not None else "test, since the split has no validation part"
     answer: list[str | Span] = [
         strong(report.best),
-        f" is the best of {len(report.results)} models, chosen by {title} on {chosen_on}. "
+        f" is the best of {len(report.results)} models, chosen by {titled_on_valid(report, report.select_by)} on "
+        f"{chosen_on}. "
         f"On test it reaches {title} {interval(estimate)} over {len(best.test.user_B):,} users.",
     ]
     if len(report.results) == 1:

@@ -3,7 +3,7 @@
 from foretaste.evaluation.metrics import METRICS, metric_title, name_of
 from foretaste.evaluation.report.contents import ModelResult, ReportInput
 from foretaste.evaluation.report.document import Block, Bullets, Cell, Section, line, number, table, words
-from foretaste.evaluation.report.wording import interval_cell, metrics_of
+from foretaste.evaluation.report.wording import interval_cell, metrics_of, titled
 
 _DECIMALS = 3
 _BETTER = {"higher": ", more is better", "lower": ", less is better", None: ""}
@@ -14,7 +14,7 @@ def beyond_accuracy(report: ReportInput) -> Section:
     metrics = metrics_of(report, "list", "catalogue")
     blocks: list[Block] = []
     if metrics:
-        columns = [words("model"), *(number(_heading(metric)) for metric in metrics)]
+        columns = [words("model"), *(number(_heading(report, metric)) for metric in metrics)]
         rows = [
             [Cell(text=result.label, is_strong=result.label == report.best), *(_cell(result, one) for one in metrics)]
             for result in report.results
@@ -28,8 +28,8 @@ def beyond_accuracy(report: ReportInput) -> Section:
     return Section(title="Beyond accuracy", blocks=tuple(blocks))
 
 
-def _heading(metric: str) -> str:
-    return metric_title(metric) + _BETTER[METRICS[name_of(metric)].better]
+def _heading(report: ReportInput, metric: str) -> str:
+    return titled(report, metric) + _BETTER[METRICS[name_of(metric)].better]
 
 
 def _cell(result: ModelResult, metric: str) -> Cell:

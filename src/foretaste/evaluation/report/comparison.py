@@ -17,7 +17,7 @@ from foretaste.evaluation.report.document import (
     table,
     words,
 )
-from foretaste.evaluation.report.wording import interval, interval_cell, metrics_of, titled
+from foretaste.evaluation.report.wording import interval, interval_cell, metrics_of, titled, titled_on_valid
 from foretaste.evaluation.significance import Estimate, bootstrap
 
 
@@ -29,7 +29,7 @@ def comparison(report: ReportInput) -> Section:
     columns = [
         words("model"),
         *(number(titled(report, metric)) for metric in metrics),
-        *([number(f"{title} valid")] if has_valid else []),
+        *([number(f"{titled_on_valid(report, report.select_by)} valid")] if has_valid else []),
         number("fit s"),
     ]
     rows: list[list[str | Cell]] = []

@@ -13,6 +13,11 @@ def titled(report: ReportInput, metric: str) -> str:
     return metric_title(metric, report.chosen.test.candidates)
 
 
+def titled_on_valid(report: ReportInput, metric: str) -> str:
+    """The same for its figure on valid; where there is none, the choice was made on test."""
+    return metric_title(metric, (report.chosen.valid or report.chosen.test).candidates)
+
+
 def metrics_of(report: ReportInput, *kinds: str) -> list[str]:
     """The few metrics of a table for people: those of the kinds, at the cut-off by which the model was chosen."""
     cutoff = report.select_by.partition("@")[2]

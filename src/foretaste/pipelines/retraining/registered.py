@@ -11,7 +11,14 @@ from foretaste.artifacts.verdicts import VerdictRecord
 from foretaste.errors import ArtifactError, TrackingError
 from foretaste.pipelines.narration import Narrator
 from foretaste.pipelines.tracked_run import flat, metric_name
-from foretaste.pipelines.tracking import BUNDLES_WITHOUT_RUN, Destination, kept_of_bundle, send_run, unsent
+from foretaste.pipelines.tracking import (
+    BUNDLES_WITHOUT_RUN,
+    Destination,
+    how_to_send_later,
+    kept_of_bundle,
+    send_run,
+    unsent,
+)
 from foretaste.tracking.protocol import Registration, TrackedBundle, TrackedRun
 
 
@@ -34,7 +41,7 @@ def register(store: BundleStore, record: VerdictRecord, to: Destination, narrato
         known = send_run(_as_run(challenger, record), folder, to, artifacts)
     except TrackingError as error:
         narrator.say("tracking", f"the challenger was not tracked: {error}")
-        narrator.say("", "send it later with `foretaste track`")
+        narrator.say("", how_to_send_later(artifacts))
     else:
         narrator.say("tracking", f"{known.model} version {known.version}")
 

@@ -80,14 +80,18 @@ def facts(about: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def figures(metrics: Mapping[str, Mapping[str, float | None]]) -> tuple[str, list[tuple[str, str, str]]]:
-    """The cut-off that is shown, and of each metric its name, meaning, and mean with interval."""
+def figures(metrics: Mapping[str, Mapping[str, Any]]) -> tuple[str, list[tuple[str, str, str]]]:
+    """The cut-off that is shown, and of each metric its name, meaning, and mean with interval.
+
+    The name says what was ranked where that was not every item, as in NDCG@10 (sampled).
+    """
     cutoff = next((each for each in _CUTOFFS if any(name.endswith(f"@{each}") for name in metrics)), "")
     rows = []
     for name, (title, meaning) in _MEANINGS.items():
         found = metrics.get(f"{name}@{cutoff}")
         if found and found.get("mean") is not None:
-            rows.append((f"{title}@{cutoff}", meaning, _with_interval(found)))
+            ranked = f" ({found['candidates']})" if found.get("candidates") else ""
+            rows.append((f"{title}@{cutoff}{ranked}", meaning, _with_interval(found)))
     return cutoff, rows
 
 

@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 
@@ -28,6 +29,25 @@ def test_what_a_user_can_fix_is_said_without_a_traceback(monkeypatch, capsys, er
 
     assert run_main(monkeypatch, act) == code
     assert capsys.readouterr() == ("", f"error: {error}\n")
+
+
+def test_what_the_system_refuses_is_said_without_a_traceback(monkeypatch, capsys):
+    def act() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "artifacts/x")
+
+    assert run_main(monkeypatch, act) == 1
+    assert capsys.readouterr() == (
+        "",
+        "error: artifacts/x: the disk is full; free space there, or name another folder.\n",
+    )
+
+
+def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch):
+    def act() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_main(monkeypatch, act)
 
 
 def test_ctrl_c_exits_with_130_and_one_line(monkeypatch, capsys):

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from foretaste.errors import ArtifactError
+
 SMALL = {
     "data": {"source": "synthetic", "num_users": 200, "num_items": 100, "num_interactions": 4000},
     "models": {"popularity": {}, "als": {"embedding_dim": 4, "iterations": 2}},
@@ -58,6 +60,25 @@ def test_a_wrong_config_costs_nothing_and_exits_with_2(shell, config, tmp_path):
     assert "did you mean 'models.als.embedding_dim'?" in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "art").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (["run"], "--artifacts"),
+        (["train"], "--artifacts"),
+        (["data", "prepare"], "--to"),
+        (["data", "features"], "--to"),
+    ],
+)
+def test_a_file_where_results_should_go_is_refused_before_any_data_is_read(
+    foretaste, config, tmp_path, command, option
+):
+    (tmp_path / "art").touch()
+    nowhere = ["--set", "data={source: tables, path: nowhere.csv}"]
+    result = foretaste(*command, config, option, tmp_path / "art", *nowhere)
+    assert isinstance(result.exception, ArtifactError)
+    assert "art is a file, expected a folder" in str(result.exception)
 
 
 def test_data_that_is_not_there_exits_with_1(shell, config, tmp_path):

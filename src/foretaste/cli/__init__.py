@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from foretaste import __version__
+from foretaste.cli.system_errors import in_words
 from foretaste.errors import ConfigError, ForetasteError
 
 COMMAND_MODULES = (
@@ -56,7 +57,7 @@ def create_app() -> typer.Typer:
 def main() -> None:
     """Run the command of `sys.argv` and exit: 0 done, 1 failed, 2 wrong use, 130 interrupted.
 
-    An error that the user can fix is printed as its message alone.
+    An error that the user can fix is printed as its message alone, and so is what the operating system refuses.
     """
     try:
         create_app()()
@@ -67,6 +68,11 @@ def main() -> None:
         if exit_request.code == INTERRUPTED:
             typer.echo("interrupted", err=True)
         raise
+    except Exception as error:
+        if (told := in_words(error)) is None:
+            raise
+        typer.echo(f"error: {told}", err=True)
+        sys.exit(1)
 
 
 def _show_version(wanted: bool) -> None:

@@ -68,9 +68,11 @@ def prepare(
 ) -> None:
     """Write the prepared events, catalogue and users as Parquet, with the audit and the part that each event is in."""
     loaded = load_experiment(config, overrides, on_bad_rows)
+    from foretaste.artifacts.writable import check_writable
     from foretaste.pipelines.datasets import write_prepared
     from foretaste.pipelines.experiment import divide
 
+    check_writable(to)
     out = console(as_json)
     folder = write_prepared(divide(loaded, ConsoleNarrator(out)), to, loaded.name)
     if as_json:
@@ -88,9 +90,11 @@ def features(
 ) -> None:
     """Fit the features of items and users on the train part, write them, and tell what each column holds."""
     loaded = load_experiment(config, overrides, on_bad_rows)
+    from foretaste.artifacts.writable import check_writable
     from foretaste.pipelines.experiment import divide
     from foretaste.pipelines.features import build_features, describe_features, features_config, write_features
 
+    check_writable(to)
     out = console(as_json)
     divided = divide(loaded, ConsoleNarrator(out))
     built = build_features(divided.dataset(divided.split.train), features_config(loaded))

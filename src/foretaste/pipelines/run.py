@@ -15,6 +15,7 @@ from foretaste.arrays import DoubleArray
 from foretaste.artifacts import atomic
 from foretaste.artifacts.bundle import BundleContents
 from foretaste.artifacts.store import BundleStore
+from foretaste.artifacts.writable import check_writable
 from foretaste.config import ExperimentConfig
 from foretaste.data.interactions import Dataset
 from foretaste.data.splits import summarise
@@ -119,6 +120,7 @@ def run(
         track_to: where the run is sent once it is whole; a failure there is told, and loses nothing.
 
     Raises:
+        ArtifactError: nothing can be written into `artifacts`.
         ConfigError: it was started by torchrun; only `train` is shared between processes.
     """
     narrator = narrator or Silence()
@@ -130,6 +132,8 @@ def run(
         )
     for spec in config.models.values():
         check_trainable(spec.type, spec.hyperparameters)
+    for name in ("bundles", "runs"):
+        check_writable(artifacts / name)
     config, started_at = pinned(config.model_copy(update={"tracking": None})), datetime.now(UTC)
     run_id = f"{started_at:%Y%m%d-%H%M%S}-{config.name}"
     divided = divide(config, narrator)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from foretaste.artifacts.bundle import Bundle, BundleContents
 from foretaste.artifacts.store import BundleStore
+from foretaste.artifacts.writable import check_writable
 from foretaste.config import ExperimentConfig, ModelSpec
 from foretaste.errors import ArtifactError, ConfigError
 from foretaste.evaluation.protocol import Evaluation
@@ -53,7 +54,7 @@ def train(
     Raises:
         ConfigError: the config has no such model, or none that can begin at the bundle of `warm_start`; or a model of
             several learns by gradient inside another, under torchrun.
-        ArtifactError: there is no such bundle.
+        ArtifactError: there is no such bundle, or nothing can be written into `artifacts`.
     """
     if label is not None and label not in config.models:
         raise ConfigError(f"no model '{label}' in the config; it has {', '.join(config.models)}.")
@@ -69,6 +70,7 @@ def train(
         labels, narrator = [each for each in labels if learns_by_gradient(config.models[each])], Silence()
     for each in labels:
         check_trainable(config.models[each].type, config.models[each].hyperparameters)
+    check_writable(artifacts / "bundles")
     divided = divide(config, narrator) if divided is None else divided
     dataset = divided.dataset(divided.history)
     bundles = {}

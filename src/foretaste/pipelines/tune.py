@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from foretaste.artifacts.writable import check_writable
 from foretaste.config import ExperimentConfig
 from foretaste.errors import ConfigError, SplitError
 from foretaste.evaluation.protocol import evaluate
@@ -42,6 +43,7 @@ def tune(config: ExperimentConfig, artifacts: Path, narrator: Narrator) -> dict[
         `complete`, `pruned`, `failed` and `running` ones, and, once none runs any more, what `judge_winner` tells.
 
     Raises:
+        ArtifactError: nothing can be written into `artifacts`.
         ConfigError: Optuna is not installed, there is no search space, or the study was begun with another config.
         ModelError: no trial succeeded.
     """
@@ -54,6 +56,7 @@ def tune(config: ExperimentConfig, artifacts: Path, narrator: Narrator) -> dict[
             f"`foretaste tune` tries each model in one process and was started in {num_processes()} by torchrun; "
             "start it several times instead: processes on one study share the trials."
         )
+    check_writable(artifacts / STUDIES)
     divided = divide(config, narrator)
     if divided.split.valid is None:
         raise SplitError("tuning judges on valid, and the split has none; set a share, as in --set split.valid=0.1.")

@@ -26,7 +26,7 @@ PAGES: dict[str, tuple[str, str, Callable[[View], None]]] = {
 
 def main() -> None:
     """Draw the page that is asked for."""
-    st.set_page_config(page_title="foretaste dashboard", page_icon=":material/monitor_heart:", layout="wide")
+    st.set_page_config(page_title="foretaste dashboard", page_icon="🩺", layout="wide")
     view = choose_view(DashboardSettings.of(sys.argv[1:]))
     st.navigation(
         [

@@ -163,6 +163,32 @@ def test_what_is_not_valid_is_a_422_that_names_the_field(client, path, body, fie
     assert field in found["detail"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "hint"),
+    [
+        ("/recommend", {"user": "u3"}, "user: unknown field; did you mean 'user_id'?"),
+        ("/recommend", {"zzz": 1}, "zzz: unknown field; expected user_id, k, exclude_seen"),
+        ("/similar", {"item_id": "m1", "movie": "m1"}, "movie: unknown field; did you mean 'movie_id'?"),
+        ("/recommend/batch", {"requests": [{"kk": 1}]}, "requests.0.kk: unknown field; did you mean 'k'?"),
+        (
+            "/feedback",
+            {"events": [{"kind": "click", "item_id": "m1", "user": "u3"}]},
+            "events.0.user: unknown field; did you mean 'user_id'?",
+        ),
+    ],
+)
+def test_an_unknown_field_is_told_with_those_that_there_are(client, path, body, hint):
+    assert hint in problem(client.post(path, json=body), 422, "invalid-request")["detail"]
+
+
+def test_of_a_hundred_thousand_unknown_fields_some_are_named(client):
+    response = client.post("/recommend", json={f"a{n}": 1 for n in range(80_000)})
+    found = problem(response, 422, "invalid-request")
+    assert len(found["errors"]) == 20
+    assert found["detail"].endswith("and 79,980 more")
+    assert len(response.content) < 10_000
+
+
 @pytest.mark.parametrize("params", [{"k": 0}, {"k": 1001}, {"k": "x"}, {"genre": ["x"] * 33}])
 def test_query_parameters_are_bounded_too(client, params):
     problem(client.get("/popular", params=params), 422, "invalid-request")
@@ -192,8 +218,8 @@ def test_odd_bodies_are_refused_not_failures(client, body):
 
 
 def test_wrong_paths_and_methods_are_problems(client):
-    problem(client.get("/nothing"), 404, "not-found")
-    assert problem(client.get("/recommend"), 405, "method-not-allowed")
+    assert "/docs" in problem(client.get("/nothing"), 404, "not-found")["detail"]
+    assert "another method" in problem(client.get("/recommend"), 405, "method-not-allowed")["detail"]
 
 
 def test_a_failure_of_ours_tells_nothing_of_the_inside_but_the_log_does(service, client_of, monkeypatch, capfd):

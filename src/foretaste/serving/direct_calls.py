@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any, TypeAlias, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from foretaste.serving.bodies import read_json_body
 from foretaste.serving.exchange import Exchange, exchange_of, send_body
+from foretaste.serving.invalid_bodies import InvalidBodyError
 from foretaste.serving.settings import LimitSettings
 
 Handler: TypeAlias = Callable[[Exchange, Any], Awaitable[bytes]]
@@ -47,5 +48,8 @@ class DirectCalls:
             await self._app(scope, receive, send)
             return
         raw = await read_json_body(scope, receive, self._limits)
-        body = call.body.model_validate_json(raw)
+        try:
+            body = call.body.model_validate_json(raw)
+        except ValidationError as error:
+            raise InvalidBodyError(error, call.body) from error
         await send_body(send, call.status, await call.handler(exchange_of(scope), body))

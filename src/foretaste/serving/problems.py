@@ -12,13 +12,13 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from foretaste.errors import ArtifactError, ForetasteError, LogFullError, RequestError, UnknownItemError
 from foretaste.serving.admission import RETRY_AFTER_SECONDS, OverloadedError
 from foretaste.serving.answer_schemas import Problem
 from foretaste.serving.exchange import Exchange, exchange_of
+from foretaste.serving.invalid_bodies import MAX_FIELDS, InvalidBodyError
 from foretaste.serving.security.callers import ForbiddenError, UnauthorizedError
 from foretaste.serving.security.guard import MisdirectedError, RateLimitedError
 
@@ -72,11 +72,20 @@ _KINDS: Mapping[type[ForetasteError], tuple[HTTPStatus, str, str]] = {
 """The first that an error is an instance of tells how it is answered."""
 
 
+_ROUTING: Mapping[HTTPStatus, str] = {
+    HTTPStatus.NOT_FOUND: "no call has this path; /docs describes all there are.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "the call with this path has another method; /docs describes it.",
+}
+
+
 def told(error: BaseException) -> Told:
     """How an error is answered. What is none of ours says nothing of the inside."""
     match error:
-        case ValidationError() | RequestValidationError():
-            return _invalid(error)
+        case InvalidBodyError():
+            return _invalid(error.fields(), error.cause.error_count())
+        case RequestValidationError():
+            found = error.errors()  # FastAPI names body or query first
+            return _invalid([_field(each["loc"][1:], each["msg"]) for each in found[:MAX_FIELDS]], len(found))
         case BodyError():
             return Told(error.status, _kind_of(error.status), error.status.phrase, str(error))
         case ForetasteError():
@@ -84,7 +93,8 @@ def told(error: BaseException) -> Told:
             return Told(status, kind, title, str(error), headers=_headers(error))
         case HTTPException():
             status = HTTPStatus(error.status_code)
-            return Told(status, _kind_of(status), status.phrase, str(error.detail), headers=dict(error.headers or {}))
+            detail = _ROUTING.get(status, error.detail) if error.detail == status.phrase else error.detail
+            return Told(status, _kind_of(status), status.phrase, str(detail), headers=dict(error.headers or {}))
     detail = "The service failed; its log tells why, under the request id."
     return Told(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "Internal error", detail)
 
@@ -113,14 +123,15 @@ def _respond(request: Request, error: Exception) -> Response:
     return Response(body, status, headers, MEDIA_TYPE)
 
 
-def _invalid(error: ValidationError | RequestValidationError) -> Told:
-    steps_in = 1 if isinstance(error, RequestValidationError) else 0  # FastAPI names body or query first
-    fields = [
-        {"field": ".".join(str(step) for step in each["loc"][steps_in:]), "message": each["msg"]}
-        for each in error.errors()
-    ]
-    detail = "; ".join(f"{each['field']}: {each['message']}" if each["field"] else each["message"] for each in fields)
-    return Told(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", "Request is not valid", detail, fields)
+def _field(path: Sequence[Any], message: str) -> dict[str, str]:
+    return {"field": ".".join(str(step) for step in path), "message": message}
+
+
+def _invalid(fields: Sequence[Mapping[str, str]], count: int) -> Told:
+    told = [f"{each['field']}: {each['message']}" if each["field"] else each["message"] for each in fields]
+    if count > len(fields):
+        told.append(f"and {count - len(fields):,} more")
+    return Told(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", "Request is not valid", "; ".join(told), fields)
 
 
 def _headers(error: ForetasteError) -> dict[str, str]:

@@ -112,3 +112,18 @@ def test_download_takes_a_local_copy(foretaste, tmp_path):
     assert "ml-100k" in str(missing.exception)
     unknown = foretaste("data", "download", "ml-100", "--to", tmp_path / "raw")
     assert "ml-100k" in str(unknown.exception)
+
+
+def test_ctrl_c_says_how_to_continue_where_there_is_a_checkpoint(foretaste, config, tmp_path, monkeypatch):
+    def stopped(loaded, artifacts, *_, label, **__):
+        if label == "bpr_mf":
+            folder = artifacts / "checkpoints" / f"{loaded.name}-{label}" / "length"
+            folder.mkdir(parents=True)
+            (folder / "checkpoint.pt").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("foretaste.pipelines.train.train", stopped)
+    told = foretaste("train", config, "--model", "als", "--artifacts", tmp_path)
+    assert (told.exit_code, "--resume" in told.stdout) == (130, False)
+    told = foretaste("train", config, "--model", "bpr_mf", "--artifacts", tmp_path)
+    assert (told.exit_code, "the same command with --resume" in told.stdout) == (130, True)

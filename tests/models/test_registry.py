@@ -58,3 +58,24 @@ def test_a_model_whose_library_is_missing_is_refused_with_the_remedy(monkeypatch
     with pytest.raises(ModelError, match=r"training 'two_tower' needs torch.*neural"):
         registry.check_trainable("two_tower")
     registry.check_trainable("als")
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_any_data_is_read(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    config_class = entry("bpr_mf").config_class()
+    with pytest.raises(ConfigError, match="no usable GPU"):
+        registry.check_trainable("bpr_mf", config_class(training={"device": "cuda"}))
+    registry.check_trainable("bpr_mf", config_class())
+
+
+@pytest.mark.parametrize("name", ["bpr_mf", "ncf", "two_tower"])
+def test_weight_decay_of_sparse_tables_is_refused_with_the_config(name):
+    config_class, decay = entry(name).config_class(), {"optimizer": {"weight_decay": 0.1}}
+    for tower in ("user", "item"):
+        is_sparse, is_dense = (
+            {tower: {"sparse": told}} if name == "two_tower" else {"sparse": told} for told in (True, False)
+        )
+        with pytest.raises(ValidationError, match=r"sparse tables go without weight decay.*sparse: false"):
+            config_class(**is_sparse, training=decay)
+        assert config_class(**is_dense, training=decay).training.optimizer.weight_decay == 0.1
+        config_class(**is_sparse)

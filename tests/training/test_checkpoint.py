@@ -35,7 +35,7 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
         raise OSError("no space left on device")
 
     monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(ArtifactError, match=r"cannot be written \(no space left on device\)"):
         save_checkpoint(tmp_path, IDENTITY, {"epoch": 2})
     assert load_checkpoint(tmp_path, IDENTITY) == {"epoch": 1}
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from foretaste.errors import ConfigError, ModelError
+from foretaste.errors import ArtifactError, ConfigError, ModelError
 from foretaste.training.batches import dot_scores
 from foretaste.training.checkpoint import checkpoint_path
 from foretaste.training.config import TrainingConfig
@@ -360,3 +360,16 @@ def test_nothing_to_train_on_is_refused(fit, random_interactions):
 def test_mixed_precision_trains_on_a_gpu(fit):
     _, result = fit("cuda", mixed_precision=True, epochs=8)
     assert result.history[-1]["loss"] < 0.8 * result.history[0]["loss"]
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_the_first_step(fit, tmp_path):
+    (tmp_path / "file").write_text("")
+    steps = []
+
+    def loss(batch):
+        steps.append(batch)
+        raise AssertionError
+
+    with pytest.raises(ArtifactError, match=r"file.*cannot be made.*checkpoint_dir"):
+        fit(loss=loss, checkpoint_dir=tmp_path / "file" / "inside")
+    assert not steps

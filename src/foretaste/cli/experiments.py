@@ -148,10 +148,19 @@ def train(
 ) -> None:
     """Fit models on all events before test and write a bundle of each, without judging them."""
     loaded = load_experiment(config, overrides, on_bad_rows)
+    from foretaste.pipelines.train import CHECKPOINTS
     from foretaste.pipelines.train import train as train_pipeline
+    from foretaste.training.processes import is_writer
 
     out = ConsoleNarrator(console(as_json))
-    bundles = train_pipeline(loaded, artifacts, out, label=model, promote=promote, resume=resume, warm_start=warm_start)
+    try:
+        bundles = train_pipeline(
+            loaded, artifacts, out, label=model, promote=promote, resume=resume, warm_start=warm_start
+        )
+    except KeyboardInterrupt:
+        if is_writer() and any((artifacts / CHECKPOINTS).glob(f"{loaded.name}-*/**/*.pt")):
+            out.say("stopped", "the same command with --resume continues where it was")
+        raise
     if as_json:
         print_json({"bundles": [{"model": label, "bundle_id": bundle.id} for label, bundle in bundles.items()]})
 

@@ -90,6 +90,11 @@ class BPRMFConfig(Settings):
     )
 
     @model_validator(mode="after")
+    def _sparse_tables_do_not_decay(self) -> Self:
+        self.training.refuse_decay_of_sparse(sparse=self.sparse)
+        return self
+
+    @model_validator(mode="after")
     def _biases_fit_the_rest(self) -> Self:
         if self.similarity == "cosine" and (self.user_bias or self.item_bias or self.global_bias):
             raise ValueError(

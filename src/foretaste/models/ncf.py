@@ -85,6 +85,11 @@ class NCFConfig(Settings):
         return self.hidden_dims if self.has_mlp else (0,)
 
     @model_validator(mode="after")
+    def _sparse_tables_do_not_decay(self) -> Self:
+        self.training.refuse_decay_of_sparse(sparse=self.sparse)
+        return self
+
+    @model_validator(mode="after")
     def _negatives_of_its_own(self) -> Self:
         if self.training.sampler.shared or self.training.sampler.kind == "in_batch":
             raise ValueError(

@@ -59,7 +59,7 @@ def entry(name: str) -> ModelEntry:
 
 
 def check_trainable(name: str, config: Settings | None = None) -> None:
-    """Refuse to train a model whose library is not installed, before any data is read.
+    """Refuse to train a model whose library or GPU is not there, before any data is read.
 
     Args:
         name: of the model.
@@ -67,6 +67,7 @@ def check_trainable(name: str, config: Settings | None = None) -> None:
 
     Raises:
         ModelError: the library is missing; the message tells which extra brings it.
+        ConfigError: it is to be trained on a GPU, and there is none.
     """
     library = entry(name).trained_with
     if library is not None and find_spec(library) is None:
@@ -74,6 +75,11 @@ def check_trainable(name: str, config: Settings | None = None) -> None:
             f"training '{name}' needs {library}, which is not installed; "
             f"`pip install 'foretaste[{EXTRAS[library]}]'` brings it. Serving a trained one does without."
         )
+    training = getattr(config, "training", None)
+    if training is not None and training.device == "cuda":
+        from foretaste.training.distributed import device_of
+
+        device_of("cuda")
     for part in getattr(config, "retrievers", {}).values():
         check_trainable(part.type, part.hyperparameters)
 

@@ -17,6 +17,9 @@ from foretaste.pipelines.promotion import tell_registries
 from foretaste.pipelines.warm_start import Beginning, beginnings
 from foretaste.training.processes import is_writer, joined, num_processes
 
+CHECKPOINTS = "checkpoints"
+"""Folder, in that of the artifacts, of trainings that can be continued: one for each config and model."""
+
 
 def train(
     config: ExperimentConfig,
@@ -81,7 +84,7 @@ def train(
             if warm_start is not None:
                 told = "begins cold" if beginning is None else beginning.told(dataset.interactions)
                 narrator.say("train", f"{each} {told}")
-            checkpoints = artifacts / "checkpoints" / f"{config.name}-{each}"
+            checkpoints = artifacts / CHECKPOINTS / f"{config.name}-{each}"
             if may_stop_early(spec) and divided.split.valid is not None:
                 known, valid, trial = divided.dataset(divided.split.train), divided.split.valid, checkpoints / "length"
                 model, _ = fit(spec, known, valid, config.seed, each, narrator, checkpoint_dir=trial, resume=resume)

@@ -31,16 +31,40 @@ def save_checkpoint(folder: Path, identity: dict[str, Any], state: dict[str, Any
         folder: made if it is missing.
         identity: what a run must share with this one to continue it; plain values.
         state: tensors and plain values, nested in dicts and lists.
+
+    Raises:
+        ArtifactError: it cannot be written; the old one is still there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path = checkpoint_path(folder)
     unfinished = path.with_suffix(".unfinished")
-    with unfinished.open("wb") as file:
-        torch.save({"format": _FORMAT, "identity": identity, "state": state}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-    _sync_folder(folder)
+    try:
+        with unfinished.open("wb") as file:
+            torch.save({"format": _FORMAT, "identity": identity, "state": state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+        _sync_folder(folder)
+    except (OSError, RuntimeError) as error:  # torch wraps some failures of a write
+        raise ArtifactError(
+            f"{path}: the checkpoint cannot be written ({error}); make room, or choose another place. One that was "
+            f"there before is kept, and `--resume` continues from it."
+        ) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of the checkpoint, where it is missing.
+
+    Raises:
+        ArtifactError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArtifactError(
+            f"{folder}: the folder of the checkpoint cannot be made ({error}); choose another one, by checkpoint_dir "
+            f"of the training or by --artifacts."
+        ) from error
 
 
 def _sync_folder(folder: Path) -> None:

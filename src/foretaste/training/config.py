@@ -145,6 +145,19 @@ class TrainingConfig(Settings):
             )
         return self
 
+    def refuse_decay_of_sparse(self, *, sparse: bool) -> None:
+        """Called by the config of a model whose tables may be sparse.
+
+        Raises:
+            ValueError: they are, and weights decay.
+        """
+        if sparse and self.optimizer.weight_decay:
+            raise ValueError(
+                f"sparse tables go without weight decay, and `training.optimizer.weight_decay` is "
+                f"{self.optimizer.weight_decay:g}: decay moves every row at every step, a sparse step only those of "
+                f"the batch. Set `sparse: false`, or leave the decay out"
+            )
+
     def continued(self) -> "TrainingConfig":
         """The training that follows a warm start: a fixed number of epochs, for what is held out is known already."""
         changes, factor = self.warm_start, self.warm_start.learning_rate_factor

@@ -120,7 +120,7 @@ def join_world(device: Literal["auto", "cpu", "cuda"] = "auto") -> Iterator[Worl
         ConfigError: `cuda` is asked for and there is none, or fewer GPUs than processes on this machine.
     """
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
-    place = _device(device, local_rank)
+    place = device_of(device, local_rank)
     standing = dist.is_initialized()
     if not standing and num_processes() == 1:
         yield World(place)
@@ -137,7 +137,12 @@ def join_world(device: Literal["auto", "cpu", "cuda"] = "auto") -> Iterator[Worl
             dist.destroy_process_group()
 
 
-def _device(wanted: str, local_rank: int) -> torch.device:
+def device_of(wanted: Literal["auto", "cpu", "cuda"], local_rank: int = 0) -> torch.device:
+    """Where the process of that rank on this machine trains.
+
+    Raises:
+        ConfigError: `cuda` is asked for and there is none, or fewer GPUs than processes on this machine.
+    """
     num_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if wanted == "cpu" or (wanted == "auto" and num_gpus == 0):
         return _CPU

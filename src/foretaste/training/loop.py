@@ -19,7 +19,13 @@ from torch import Tensor, nn
 from foretaste.data.interactions import Interactions
 from foretaste.errors import ConfigError, ModelError
 from foretaste.training.batches import Batch, InteractionTensors
-from foretaste.training.checkpoint import Interrupt, deferred_interrupt, load_checkpoint, save_checkpoint
+from foretaste.training.checkpoint import (
+    Interrupt,
+    deferred_interrupt,
+    load_checkpoint,
+    make_folder,
+    save_checkpoint,
+)
 from foretaste.training.config import ScheduleConfig, TrainingConfig
 from foretaste.training.context import (
     TrainingContext,
@@ -92,6 +98,7 @@ def train(
     """Train `task.module` in place; it ends on the device of the context, in evaluation mode, with its best weights.
 
     Raises:
+        ArtifactError: the checkpoint cannot be written.
         ModelError: a user without a negative, an illegal optimiser, or a loss, weight or validation that is no number.
         ConfigError: the checkpoint to resume belongs to another run; the metric of early stopping does not exist.
         KeyboardInterrupt: someone asked to stop; with a `checkpoint_dir` a resumable checkpoint is written first.
@@ -278,6 +285,8 @@ class _Run:
     def resume(self) -> None:
         """Go on where the checkpoint stands, if that is wanted and there is one."""
         folder = self.config.checkpoint_dir
+        if folder is not None and self.world.is_writer:
+            make_folder(folder)  # refused now, and not after an epoch
         state = load_checkpoint(folder, self.identity()) if folder and self.context.resume else None
         if state is None:
             return

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from foretaste.data.features import FeaturesConfig, fit_features
 from foretaste.models.two_tower.config import TowerConfig, TwoTowerConfig
@@ -117,3 +118,17 @@ def test_the_target_of_the_mimic_learns_nothing_from_it(towers):
     Objective(pair, config, torch.full((30,), -1))._mimic_loss(users, items, rows, rows).sum().backward()
     with_gradient = {name for name, parameter in pair.named_parameters() if parameter.grad is not None}
     assert with_gradient == {"user.augmented.weight", "item.augmented.weight"}
+
+
+def test_ids_are_no_longer_than_their_norm_may_be(features, tastes):
+    rows, has_events_X = torch.arange(10), tastes.interactions.item_counts() > 0
+    torch.manual_seed(0)
+    tower = Tower(features, has_events_X, SMALL.model_copy(update={"max_norm": 0.5}), TwoTowerConfig(embedding_dim=4))
+    assert bool((tower.ids.weight[rows].norm(dim=1) > 0.5).any())
+    tower(rows)
+    assert bool((tower.ids.weight[rows].norm(dim=1) <= 0.5 + 1e-5).all())
+
+
+def test_a_sparse_table_with_a_largest_norm_is_refused():
+    with pytest.raises(ValidationError, match=r"max_norm rewrites rows.*sparse: false"):
+        TowerConfig(sparse=True, max_norm=1.0)

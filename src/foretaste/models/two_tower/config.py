@@ -1,8 +1,8 @@
 """Hyperparameters of the two towers."""
 
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from foretaste.data.features.config import FeaturesConfig
 from foretaste.models.validation import ModelTraining
@@ -19,6 +19,8 @@ class TowerConfig(Settings):
 
     sparse: bool = False
     """Sparse gradients for the tables of ids: a step then costs as much as its batch, however many rows there are."""
+    max_norm: float | None = Field(default=None, gt=0.0)
+    """Largest length of a row of those tables; a longer one is scaled down when it is looked up. Not with `sparse`."""
     id_dropout: float = Field(default=0.3, ge=0.0, lt=1.0)
     """Share of rows that a training step sees without what only their events tell: their id and their popularity."""
     hidden_dims: tuple[int, ...] = (192,)
@@ -27,6 +29,16 @@ class TowerConfig(Settings):
     """Share of hidden units that a training step leaves out."""
     bag_dim: int = Field(default=32, ge=1)
     """Dimensions of a learned embedding of a feature's value, such as an author."""
+
+    @model_validator(mode="after")
+    def _sparse_rows_keep_their_length(self) -> Self:
+        if self.sparse and self.max_norm is not None:
+            raise ValueError(
+                f"`sparse` goes without `max_norm`, which is {self.max_norm:g}: max_norm rewrites rows whenever they "
+                f"are looked up, behind the back of the moments that lazy Adam keeps for them. Set `sparse: false`, or "
+                f"leave `max_norm` out"
+            )
+        return self
 
 
 class AugmentationConfig(Settings):
@@ -92,3 +104,8 @@ class TwoTowerConfig(Settings):
         ),
         arrays=("towers.item.ids.weight",),
     )
+
+    @model_validator(mode="after")
+    def _sparse_tables_do_not_decay(self) -> Self:
+        self.training.refuse_decay_of_sparse(sparse=self.user.sparse or self.item.sparse)
+        return self

@@ -42,9 +42,9 @@ class Tower(nn.Module):
         self.id_dropout = tower.id_dropout
         self.is_cosine = model.similarity == "cosine"
         self.register_buffer("has_events_X", torch.from_numpy(has_events_X.copy()), persistent=False)
-        self.ids = _table(len(features), dim, tower.sparse)
+        self.ids = _table(len(features), dim, tower)
         self.absent_D = nn.Parameter(torch.randn(dim) * dim**-0.5)
-        self.augmented = _table(len(features), dim, tower.sparse) if model.augmentation else None
+        self.augmented = _table(len(features), dim, tower) if model.augmentation else None
         self.join = nn.Linear(2 * dim, dim) if model.augmentation else None
         reads_features = model.fusion != "identity" and bool(features.columns or features.bags)
         self.encoder = FeatureEncoder(features, tower, dim, model.history_dropout) if reads_features else None
@@ -85,7 +85,7 @@ class TwoTowers(nn.Module):
         self.item = item
 
 
-def _table(num_rows: int, dim: int, sparse: bool) -> nn.Embedding:
-    table = nn.Embedding(num_rows, dim, sparse=sparse)
+def _table(num_rows: int, dim: int, tower: TowerConfig) -> nn.Embedding:
+    table = nn.Embedding(num_rows, dim, sparse=tower.sparse, max_norm=tower.max_norm)
     nn.init.normal_(table.weight, std=dim**-0.5)
     return table

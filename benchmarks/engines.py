@@ -11,15 +11,13 @@ import argparse
 import hashlib
 import json
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results" / "engines.json"
 ENGINES = ("polars", "spark")
-EVENTS_PER_USER, NUM_ITEMS = 12, 20_000
+EVENTS_PER_ITEM = 50
 CORE = 5
 
 
@@ -57,18 +55,16 @@ def main() -> None:
     if options.one:
         print(json.dumps(prepared(options.one, options.path)))
         return
-    from preparation import make_csv, record
+    from preparation import make_csv, measured, record
 
     runs: dict[str, list[dict[str, float]]] = {engine: [] for engine in ENGINES}
     with tempfile.TemporaryDirectory() as folder:
         path = options.path or Path(folder) / "events.csv"
         if not path.exists():
-            make_csv(path, options.rows, options.rows // EVENTS_PER_USER, NUM_ITEMS)
+            make_csv(path, options.rows, EVENTS_PER_ITEM)
         for _ in range(options.rounds):
             for engine in ENGINES:
-                command = [sys.executable, __file__, "--one", engine, "--path", str(path)]
-                told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-                runs[engine].append(json.loads(told))
+                runs[engine].append(measured(__file__, engine, path))
     hashes = {run.pop("sha256") for each in runs.values() for run in each}
     assert len(hashes) == 1, "the engines differ"
     record(RESULTS, f"python benchmarks/engines.py --rows {options.rows}", runs)

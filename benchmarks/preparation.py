@@ -21,9 +21,13 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).parent / "results" / "preparation.json"
-NUM_USERS, NUM_ITEMS = 1_500_000, 100_000
+EVENTS_PER_USER, EVENTS_PER_ITEM = 12, 180
+"""However many rows are asked for: a 5-core of few rows among many users would leave nothing."""
+LEAST_ROWS = 10_000
+"""Fewer would be of too few items."""
 CORE = 5
 
 
@@ -68,12 +72,14 @@ CONTESTANTS: dict[str, Callable[[Path], int]] = {
 }
 
 
-def measured(name: str, path: Path) -> dict[str, float]:
-    """One run in a process of its own."""
-    line = subprocess.run(
-        [sys.executable, __file__, "--one", name, "--path", str(path)], capture_output=True, text=True, check=True
-    ).stdout
-    figures: dict[str, float] = json.loads(line)
+def measured(script: str | Path, contestant: str, path: Path) -> dict[str, Any]:
+    """The figures that a script prints of one contestant, in a process of its own; exits with what it failed of."""
+    command = [sys.executable, str(script), "--one", contestant, "--path", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        *_, last = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
+        raise SystemExit(f"{contestant} failed on {path.name}: {last}")
+    figures: dict[str, Any] = json.loads(done.stdout)
     return figures
 
 
@@ -98,10 +104,10 @@ def main() -> None:
         if not path.exists():
             make_csv(path, options.rows)
         runs: dict[str, list[dict[str, float]]] = {name: [] for name in CONTESTANTS}
-        measured("foretaste", path)  # compiles what is then cached
+        measured(__file__, "foretaste", path)  # compiles what is then cached
         for _ in range(options.rounds):
             for name in CONTESTANTS:
-                runs[name].append(measured(name, path))
+                runs[name].append(measured(__file__, name, path))
     record(RESULTS, f"python benchmarks/preparation.py --rows {options.rows}", runs)
 
 
@@ -122,12 +128,15 @@ def record(results: Path, command: str, runs: dict[str, list[dict[str, float]]])
     results.write_text(json.dumps(told, indent=2) + "\n")
 
 
-def make_csv(path: Path, rows: int, num_users: int = NUM_USERS, num_items: int = NUM_ITEMS) -> None:
+def make_csv(path: Path, rows: int, events_per_item: int = EVENTS_PER_ITEM) -> None:
     """Synthetic events whose ids are plain numbers, so that plain Polars may read integers."""
+    if rows < LEAST_ROWS:
+        raise SystemExit(f"--rows {rows}: expected {LEAST_ROWS:,} or more.")
     import polars as pl
 
     from foretaste.data.sources.synthetic import SyntheticConfig, chunks
 
+    num_users, num_items = rows // EVENTS_PER_USER, rows // events_per_item
     config = SyntheticConfig(num_users=num_users, num_items=num_items, num_interactions=rows)
     with path.open("wb") as file:
         for n, chunk in enumerate(chunks(config)):

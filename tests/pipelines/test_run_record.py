@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from foretaste.errors import ArtifactError, ConfigError
+from foretaste.pipelines.compare import compare_runs
 from foretaste.pipelines.run import run
 from foretaste.pipelines.run_record import LATEST, RunRecord, find_runs
 
@@ -38,13 +39,15 @@ def test_a_name_that_fits_none_or_several_says_what_there_is(root, tmp_path):
         find_runs([LATEST], root)
 
 
-def test_a_run_that_did_not_record_its_protocol_is_refused_with_the_remedy(root):
+def test_a_run_that_did_not_record_its_protocol_is_read_and_not_compared(root):
     path = root / "20260101-000000-one" / "result.json"
     told = json.loads(path.read_text())
     del told["protocol"]
     path.write_text(json.dumps(told))
+    record = RunRecord.read(path.parent)
+    assert record.labels == ["popularity"]
     with pytest.raises(ArtifactError, match=r"did not record protocol.*foretaste run .*config\.yaml"):
-        RunRecord.read(path.parent)
+        compare_runs([record])
 
 
 def test_the_lists_of_a_run_are_those_that_were_judged(small_config, tmp_path):

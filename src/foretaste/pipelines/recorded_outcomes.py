@@ -32,8 +32,10 @@ def refuse_incomparable(runs: Sequence[RunRecord]) -> None:
     """Raise unless all runs were judged on the same held-out events by the same protocol.
 
     Raises:
-        ArtifactError: says what differs.
+        ArtifactError: says what differs, or what a run did not record.
     """
+    for run in runs:
+        run.refuse_incomparable()
     first = runs[0]
     for run in runs[1:]:
         if run.result["test_fingerprint"] != first.result["test_fingerprint"]:

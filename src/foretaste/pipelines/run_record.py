@@ -74,7 +74,7 @@ class RunRecord:
         """The run in a folder.
 
         Raises:
-            ArtifactError: the folder is no run, or of a version that did not record what comparing needs.
+            ArtifactError: the folder is no run.
         """
         try:
             result = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
@@ -82,14 +82,21 @@ class RunRecord:
             raise ArtifactError(f"{folder} is no run: it has no {RESULT_FILE}; {_HOW_TO_GET_ONE}.") from None
         except (OSError, ValueError) as error:
             raise ArtifactError(f"{folder / RESULT_FILE} cannot be read ({error}); {_HOW_TO_GET_ONE}.") from error
+        return cls(folder, result)
+
+    def refuse_incomparable(self) -> None:
+        """Raise unless the run tells by what it was judged.
+
+        Raises:
+            ArtifactError: it is of a version that did not record all that comparing needs.
+        """
         needed = ("test_fingerprint", "window_fingerprints", "protocol", "select_by")
-        missing = [key for key in needed if key not in result]
+        missing = [key for key in needed if key not in self.result]
         if missing:
             raise ArtifactError(
-                f"run {folder.name} did not record {', '.join(missing)}, without which nobody can tell whether it "
-                f"compares; run its config again: foretaste run {folder / 'config.yaml'}"
+                f"run {self.folder.name} did not record {', '.join(missing)}, without which nobody can tell whether it "
+                f"compares; run its config again: foretaste run {self.folder / 'config.yaml'}"
             )
-        return cls(folder, result)
 
     @property
     def run_id(self) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from foretaste.artifacts.store import BundleStore, Listing
 from foretaste.artifacts.verdicts import VerdictRecord
-from foretaste.errors import ForetasteError
+from foretaste.errors import ArtifactError, ConfigError
 from foretaste.pipelines.run_record import RunRecord, find_runs
 from foretaste.ui.dashboard_pages.frame import TTL_SECONDS, View
 
@@ -84,10 +84,14 @@ _VERDICTS_SHOWN = 100
 
 @st.cache_data(ttl=TTL_SECONDS)
 def _last_result(view: View) -> dict[str, Any] | None:
-    """What the last run told of itself; None where there is none to read."""
+    """What the last run told of itself; None where there is none.
+
+    Raises:
+        ArtifactError: it cannot be read.
+    """
     try:
         (run,) = find_runs(["latest"], view.settings.runs)
-    except ForetasteError:
+    except ConfigError:
         return None
     assert isinstance(run, RunRecord)
     return run.result
@@ -95,7 +99,11 @@ def _last_result(view: View) -> dict[str, Any] | None:
 
 def _ingestion(view: View) -> None:
     st.subheader("Data of the last training")
-    result = _last_result(view)
+    try:
+        result = _last_result(view)
+    except ArtifactError as error:
+        st.warning(str(error))
+        return
     if result is None:
         st.caption(f"No run in {view.settings.runs}.")
         return

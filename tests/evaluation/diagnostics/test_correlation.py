@@ -90,3 +90,18 @@ def test_features_are_numbers_and_frequent_values_of_items_with_events():
     assert told.is_in_I.tolist() == [True] * 11 + [False]
     assert {"year", "genres=war", "genres=art"} <= set(told.names)
     assert told.value_EF[:, told.names.index("genres=war")].tolist() == [1] * 6 + [0] * 5
+
+
+def test_two_columns_that_say_the_same_are_one_feature():
+    items = Vocabulary.of([f"i{number:02}" for number in range(12)])
+    item_N = np.arange(12, dtype=np.int32)
+    events = Interactions(
+        np.zeros(12, np.int32), item_N, np.ones(12, np.float32), item_N.astype(np.int64), Vocabulary.of(["u"]), items
+    )
+    first = ["ann"] * 6 + ["bob"] * 6
+    every = [[name] for name in first[:11]] + [["bob", "ann"]]
+    catalogue = pl.DataFrame({"item_id": items.ids, "author": first, "writers": every})
+    names = item_features(Dataset(events, catalogue, SourceInfo("tiny"))).names
+    # Both columns name the same books of bob; of ann's, the second has one more.
+    assert [name for name in names if name.endswith("=bob")] == ["author=bob"]
+    assert [name for name in names if name.endswith("=ann")] == ["author=ann", "writers=ann"]

@@ -46,7 +46,8 @@ def item_features(dataset: Dataset) -> ItemFeatures:
     """Numbers, and an indicator for each frequent category, of the items with events.
 
     Missing numbers stand at the mean; whether they are missing is a feature of its own. Popularity is the logarithm of
-    the events. Values that fewer than five items share are left out.
+    the events. Values that fewer than five items share are left out, as is a feature that says the same of every item
+    as one before it: the first author, say, where another column has all authors.
     """
     config = FeaturesConfig(
         embed_above=_LARGEST_CATEGORIES,
@@ -60,7 +61,9 @@ def item_features(dataset: Dataset) -> ItemFeatures:
     table = fit_features(dataset, config).encode_items(dataset.catalogue, events_I)
     is_in_I = events_I > 0
     value_EF = table.dense_XF[is_in_I].astype(np.float64)
-    return ItemFeatures(is_in_I, [column.name for column in table.columns], value_EF)
+    _, first_F = np.unique(value_EF, axis=1, return_index=True)
+    kept_F = np.sort(first_F)
+    return ItemFeatures(is_in_I, [table.columns[feature].name for feature in kept_F], value_EF[:, kept_F])
 
 
 def mean_scores(model: Recommender, user_B: IntArray, history_UI: sparse.csr_array, is_in_I: BoolArray) -> DoubleArray:

@@ -1,4 +1,6 @@
 import json
+import runpy
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -7,7 +9,6 @@ import pytest
 from foretaste.config import ExperimentConfig, check
 from foretaste.errors import TrackingError
 from foretaste.pipelines.run_record import RunRecord
-from foretaste.serving.logs.rows import RequestRow
 from foretaste.tracking.protocol import Registration
 
 SMALL = {
@@ -74,24 +75,7 @@ def recorded_run(tmp_path):
 @pytest.fixture(scope="session")
 def as_logged():
     """Makes the row that a service logs of an engine's answer; keyword arguments come on top."""
-
-    def row(engine, request, answer, **fields):
-        told = {
-            "endpoint": "/recommend",
-            "status": 200,
-            "latency_ms": 1.0,
-            "user_id": request.user_id,
-            "user_known": engine.knows(request.user_id),
-            "asked": request.asked(),
-            "model_version": answer.model_version,
-            "policy": answer.policy,
-            "recommendations": answer.items.item_ids,
-            "scores": answer.items.scores,
-            "propensities": answer.items.propensities,
-        }
-        return RequestRow(**{**told, **fields})
-
-    return row
+    return runpy.run_path(str(Path(__file__).with_name("logged.py")))["as_logged"]
 
 
 class FakeTracker:

@@ -1,6 +1,7 @@
 """A small service that has run for a while: a live model, a log with what people did since, and a config to retrain."""
 
 import itertools
+import runpy
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from foretaste.pipelines.narration import Silence
 from foretaste.pipelines.retraining.settings import RetrainConfig
 from foretaste.pipelines.train import train
 from foretaste.serving.engine import Engine, RecommendRequest
-from foretaste.serving.logs.rows import FeedbackRow, RequestRow
+from foretaste.serving.logs.rows import FeedbackRow
 from foretaste.serving.logs.service import ServiceLogs
 from foretaste.serving.logs.settings import LogConfig
 
@@ -25,6 +26,7 @@ EXPERIMENT = {
     "models": {"als": {"embedding_dim": 8, "iterations": 4}, "popularity": {}},
 }
 _numbers = itertools.count()
+as_logged = runpy.run_path(str(Path(__file__).parents[1] / "logged.py"))["as_logged"]
 
 
 class Loop(NamedTuple):
@@ -98,21 +100,9 @@ class Loop(NamedTuple):
         logs.start()
         for user in users:
             number = next(_numbers)
-            answer = engine.recommend(RecommendRequest(user, k=10, seed=number))
-            logs.requests.append(
-                RequestRow(
-                    request_id=f"r{number}",
-                    timestamp=at,
-                    endpoint="/recommend",
-                    status=200,
-                    latency_ms=1.0,
-                    user_id=user,
-                    user_known=engine.knows(user),
-                    model_version=engine.model_version,
-                    recommendations=answer.items.item_ids,
-                    scores=answer.items.scores,
-                )
-            )
+            request = RecommendRequest(user, k=10, seed=number)
+            answer = engine.recommend(request)
+            logs.requests.append(as_logged(engine, request, answer, request_id=f"r{number}", timestamp=at))
             clicked = {"kind": "click", "item_id": engine.bundle.items.id(int(rng.choice(met)))}
             row = FeedbackRow(event_id=f"e{number}", timestamp=at, received_at=at, user_id=user, **clicked)
             logs.feedback.take(row)

@@ -27,8 +27,9 @@ from foretaste.training.batches import Batch, dot_scores
 from foretaste.training.config import SamplerConfig, TrainingConfig
 from foretaste.training.context import TrainingContext, seeded
 from foretaste.training.distributed import World, join_world
-from foretaste.training.loop import Task, train
+from foretaste.training.loop import train
 from foretaste.training.losses import bpr_loss, cosine_contrastive_loss
+from foretaste.training.task import Task
 
 RESULTS = Path(__file__).parent / "results" / "training_throughput.json"
 SETTINGS = [

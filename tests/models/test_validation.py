@@ -11,7 +11,7 @@ from foretaste.models.protocol import FitContext
 from foretaste.models.validation import refit_training, training_context, validation_metric
 from foretaste.training.config import EarlyStoppingConfig, TrainingConfig
 from foretaste.training.distributed import World
-from foretaste.training.loop import TrainingResult
+from foretaste.training.task import TrainingResult
 
 
 def parts_of(dataset, share=0.2):

@@ -15,8 +15,9 @@ from foretaste.training.batches import dot_scores
 from foretaste.training.config import EarlyStoppingConfig, OptimizerConfig, SamplerConfig, TrainingConfig
 from foretaste.training.context import TrainingContext, seeded
 from foretaste.training.distributed import World, join_world
-from foretaste.training.loop import Task, train
+from foretaste.training.loop import train
 from foretaste.training.losses import sampled_softmax_loss
+from foretaste.training.task import Task
 
 NUM_USERS, NUM_ITEMS = 31, 23
 VARIANTS = {

@@ -13,8 +13,9 @@ from foretaste.training.checkpoint import checkpoint_path
 from foretaste.training.config import TrainingConfig
 from foretaste.training.context import TrainingContext, seeded
 from foretaste.training.distributed import World
-from foretaste.training.loop import Task, train
+from foretaste.training.loop import train
 from foretaste.training.losses import bpr_loss
+from foretaste.training.task import Task
 
 
 class Tables(nn.Module):

@@ -154,7 +154,8 @@ class BPRMF:
         from foretaste.models.bpr_mf_tables import Tables, begin_at
         from foretaste.training.context import seeded
         from foretaste.training.distributed import join_world
-        from foretaste.training.loop import Task, train
+        from foretaste.training.loop import train
+        from foretaste.training.task import Task
 
         config, interactions = self.config, dataset.interactions
         earlier = refuse_obstacle("bpr_mf", config, context.warm_start)

@@ -14,8 +14,9 @@ from foretaste.models.protocol import State, WarmStart
 from foretaste.models.warm_start import carried_over, checkpoint_settings
 from foretaste.training.batches import Batch
 from foretaste.training.context import TrainingContext, no_epoch
-from foretaste.training.loop import Task, TrainingResult, train
+from foretaste.training.loop import train
 from foretaste.training.losses import bce_loss, bpr_loss
+from foretaste.training.task import Task, TrainingResult
 
 _KEPT = ("bias", "gmf_out", "first_user.weight", "first_user.bias", "first_item.weight")
 """Parameters that cannot be told from what is served."""

@@ -26,7 +26,7 @@ from foretaste.training.config import TrainingConfig
 if TYPE_CHECKING:
     from foretaste.training.context import TrainingContext
     from foretaste.training.distributed import World
-    from foretaste.training.loop import TrainingResult
+    from foretaste.training.task import TrainingResult
 
 Score = Callable[[Query], FloatArray]
 """query → scores_BI."""

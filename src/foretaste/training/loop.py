@@ -9,16 +9,15 @@ Nothing is done by row in Python: positives are tensors on the device, a batch i
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from foretaste.data.interactions import Interactions
 from foretaste.errors import ConfigError, ModelError
-from foretaste.training.batches import Batch, InteractionTensors
+from foretaste.training.batches import InteractionTensors
 from foretaste.training.checkpoint import (
     Interrupt,
     deferred_interrupt,
@@ -39,32 +38,17 @@ from foretaste.training.distributed import broadcast_module
 from foretaste.training.early_stopping import EarlyStopping
 from foretaste.training.not_finite import describe_rows, not_finite_message
 from foretaste.training.optimizers import (
-    ParameterGroup,
     build_optimizers,
     clip_gradients,
     learning_rate_factor,
     set_learning_rate,
 )
-from foretaste.training.sampling import Score, build_sampler
+from foretaste.training.sampling import build_sampler
+from foretaste.training.task import Task, TrainingResult
 
 _SECONDS_BETWEEN_REPORTS = 0.2
 _PROCESSES, _NEGATIVES, _ORDERS = 1, 2, 3
 """What the run's seed is used for."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """A module, and what it is to learn."""
-
-    module: nn.Module
-    loss: Callable[[Batch], Tensor]
-    """batch → loss_B, one for each row. What concerns the batch as a whole is added to every row."""
-    score: Score | None = None
-    """What the module thinks of given items; only hard negatives ask."""
-    groups: Sequence[ParameterGroup] | None = None
-    """Parameters with a learning rate or weight decay of their own; None treats all as the config says."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """Plain values that make module and loss what they are; a checkpoint made with others is refused."""
 
 
 @dataclass
@@ -79,17 +63,6 @@ class Position:
     """Over the rows of those steps."""
     history: list[dict[str, float]] = field(default_factory=list)
     """The figures of each whole epoch."""
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What became of a training; the weights are in the module."""
-
-    history: list[dict[str, float]]
-    """For each epoch `loss`, `samples_per_second`, `learning_rate`, what the validation gave, and `seconds` in all."""
-    best_epoch: int | None
-    """The epoch, the first being 1, whose weights were kept; None where the last ones were."""
-    stopped_early: bool
 
 
 def train(

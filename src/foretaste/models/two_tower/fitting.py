@@ -20,7 +20,8 @@ from foretaste.models.validation import Score, training_context
 from foretaste.models.warm_start import checkpoint_settings
 from foretaste.training.context import seeded
 from foretaste.training.distributed import join_world
-from foretaste.training.loop import Task, TrainingResult, train
+from foretaste.training.loop import train
+from foretaste.training.task import Task, TrainingResult
 
 _ROWS_AT_A_TIME = 4096
 

@@ -79,3 +79,11 @@ def test_weight_decay_of_sparse_tables_is_refused_with_the_config(name):
             config_class(**is_sparse, training=decay)
         assert config_class(**is_dense, training=decay).training.optimizer.weight_decay == 0.1
         config_class(**is_sparse)
+
+
+def test_hard_negatives_are_refused_where_their_probability_is_asked_for():
+    config_class, hard = entry("two_tower").config_class(), {"sampler": {"kind": "hard"}}
+    with pytest.raises(ValidationError, match="log_q: false"):
+        config_class(training=hard)
+    config_class(training=hard, log_q=False)
+    config_class(training=hard, loss="bpr")

@@ -9,6 +9,7 @@ from foretaste.data.splits import PartSummary
 from foretaste.data.vocabulary import Vocabulary
 from foretaste.evaluation.protocol import EvaluationConfig, evaluate
 from foretaste.evaluation.report import Document, ModelResult, ReportInput, compose, render_markdown
+from foretaste.evaluation.report.answer import _times
 from foretaste.evaluation.warnings import EvaluationWarning
 
 USERS, ITEMS = Vocabulary.of(["ann", "bob", "cleo"]), Vocabulary.of(["a", "b", "c", "d"])
@@ -29,7 +30,8 @@ def events(*pairs):
     return Interactions(user, item, np.ones(len(user), np.float32), np.arange(len(user)), USERS, ITEMS)
 
 
-def report_of(protocol=CONFIG, *, has_valid=False):
+def report_of(protocol=CONFIG, *, has_valid=False, earlier=None):
+    """`earlier` are the held-out events of a window before."""
     history, test = events((0, 0), (0, 1), (1, 0)), events((0, 2), (2, 0))
     catalogue = pl.DataFrame({"item_id": ITEMS.ids, "title": ["Alpha", "Be|ta", "Gamma", None]})
     models = {"popularity": Fixed([3, 2, 0, 1]), "better": Fixed([0, 0, 2, 1])}
@@ -39,6 +41,7 @@ def report_of(protocol=CONFIG, *, has_valid=False):
             1.25,
             evaluate(model, history, test, CONFIG) if has_valid else None,
             evaluate(model, history, test, protocol),
+            earlier=() if earlier is None else (evaluate(model, history, earlier, protocol),),
         )
         for label, model in models.items()
     ]
@@ -75,6 +78,22 @@ def test_it_names_the_best_its_interval_and_the_floor(text):
     assert "**better** is the best of 2 models" in text
     assert "Popularity, which knows nobody, reaches" in text
     assert "| **better** | **1.0000** [1.0000 1.0000] |" in text
+
+
+def test_a_rolling_split_is_answered_by_all_its_windows():
+    # Window 1 judges bob, window 2 ann and cleo, to whom both models show what is popular.
+    text = render_markdown(report_of(earlier=events((1, 2)))).partition("## ")[0]
+    assert "On window 2 of 2, the newest, it reaches NDCG@2 1.0000 [1.0000 1.0000] over 2 users." in text
+    assert "over the 3 users of all 2 windows, each once with the mean of theirs" in text
+    # Popularity misses for bob, and has the item second for ann; the better one has it first for both.
+    gain = (1 + (1 - 1 / np.log2(3)) + 0) / 3
+    assert f"the difference of {gain:+.4f} [" in text
+
+
+def test_what_is_many_times_as_good_is_not_told_in_percent():
+    assert _times(0.2, 0.1) == ", +200%,"
+    assert _times(1.3, 0.01) == ", 131 times as much,"
+    assert _times(0.2, 0.0) == ""
 
 
 def test_it_tells_how_sure_the_difference_is(text):

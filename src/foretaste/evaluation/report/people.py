@@ -47,10 +47,10 @@ def _one(report: ReportInput, row: int, depth: int) -> tuple[Block, ...]:
     held_out = set(report.test.item_N[report.test.user_N == user].tolist())
     item_K = evaluation.top.item_BK[row, :depth]
     item_K = item_K[item_K != EMPTY_SLOT]
-    order = "last" if events.timestamp_N is not None else "of them"
     user_id, shown = events.users.id(user), min(len(history), _HISTORY_SHOWN)
+    which = f"the {shown} last" if events.timestamp_N is not None else f"{shown} of them"
     met = ", ".join(report.dataset.titles(history[-_HISTORY_SHOWN:]))
-    before = line(strong(f"User {user_id}"), f", {len(history)} events before, the {shown} {order}: {met}.")
+    before = line(strong(f"User {user_id}"), f", {len(history)} events before, {which}: {met}.")
     known = [] if report.examination is None else report.examination.categories
     likes, cells = [], []
     for categories in known:
@@ -80,9 +80,8 @@ def _of_column(
     names = [categories.names[value] for value in most[:_LIKES_SHOWN]]
     more = f" and {len(most) - len(names)} more" if len(most) > len(names) else ""
     likes = f"{listed(names) if not more else ', '.join(names) + more}" if names else "nothing in particular"
-    told = line(
-        f"Likes {categories.column}: {likes}; {int(match_K.sum())} of {len(item_K)} in the list have one of them."
-    )
+    plural = categories.column if categories.column.endswith("s") else f"{categories.column}s"
+    told = line(f"Likes {plural}: {likes}; {int(match_K.sum())} of {len(item_K)} in the list have one of them.")
     cells = []
     for item, is_hit in zip(item_K.tolist(), match_K.tolist(), strict=True):
         values = categories.has_IC[[item]].indices

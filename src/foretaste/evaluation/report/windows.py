@@ -2,9 +2,9 @@
 
 from foretaste.evaluation.report.contents import ReportInput
 from foretaste.evaluation.report.document import Cell, Paragraph, Section, line, number, table, words
-from foretaste.evaluation.report.wording import interval_cell, titled
+from foretaste.evaluation.report.wording import interval_cell, titled, values_by_user
 from foretaste.evaluation.significance import compare
-from foretaste.evaluation.windows import average, by_user
+from foretaste.evaluation.windows import average
 
 
 def windows(report: ReportInput) -> Section:
@@ -15,7 +15,7 @@ def windows(report: ReportInput) -> Section:
     told = (
         f"{earlier + 1} test windows, one right after the other; for each a model was trained on what was before it. "
         f"The average counts each window alike, and on valid it chose the model. All other sections are of window "
-        f"{earlier + 1}, the newest."
+        f"{earlier + 1}, the newest, but for the differences at the top."
     )
     columns = [words("model"), *(number(f"window {place}") for place in range(1, earlier + 2)), number("average")]
     judged = {result.label: [*result.earlier, result.test] for result in report.results}
@@ -24,7 +24,7 @@ def windows(report: ReportInput) -> Section:
         means = [f"{window.mean(report.select_by):.4f}" for window in tests]
         rows.append([label, *means, interval_cell(average(tests)[report.select_by])])
     if report.others:
-        values = {label: by_user(tests, report.select_by) for label, tests in judged.items()}
+        values = values_by_user(report)
         pairs = [(report.best, other.label) for other in report.others]
         against = {one.reference: one for one in compare(pairs, values)}
         told += (

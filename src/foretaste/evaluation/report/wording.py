@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 
+from foretaste.arrays import DoubleArray
 from foretaste.evaluation.metrics import METRICS, metric_title, name_of
 from foretaste.evaluation.report.contents import ReportInput
 from foretaste.evaluation.report.document import Cell
 from foretaste.evaluation.significance import Estimate
+from foretaste.evaluation.windows import by_user
 
 
 def titled(report: ReportInput, metric: str) -> str:
@@ -16,6 +18,11 @@ def titled(report: ReportInput, metric: str) -> str:
 def titled_on_valid(report: ReportInput, metric: str) -> str:
     """The same for its figure on valid; where there is none, the choice was made on test."""
     return metric_title(metric, (report.chosen.valid or report.chosen.test).candidates)
+
+
+def values_by_user(report: ReportInput) -> dict[str, DoubleArray]:
+    """Label → the metric of the choice for each user: the mean over the windows of the user, where the split rolls."""
+    return {result.label: by_user([*result.earlier, result.test], report.select_by) for result in report.results}
 
 
 def metrics_of(report: ReportInput, *kinds: str) -> list[str]:

@@ -106,6 +106,15 @@ class TwoTowerConfig(Settings):
     )
 
     @model_validator(mode="after")
+    def _hard_negatives_have_no_probability(self) -> Self:
+        if self.loss == "softmax" and self.log_q and self.training.sampler.kind == "hard":
+            raise ValueError(
+                "`log_q` corrects by how probable a negative is, and that of hard ones depends on the model; set "
+                "`log_q: false`, or `training.sampler.kind` to uniform, popularity or in_batch"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _sparse_tables_do_not_decay(self) -> Self:
         self.training.refuse_decay_of_sparse(sparse=self.user.sparse or self.item.sparse)
         return self

@@ -49,7 +49,7 @@ def test_a_planted_leak_is_told_with_its_share_and_where_it_comes_from():
     assert warning.text.startswith("2 of 3 (66.7%) test events")
     assert "same item (2)" in warning.text  # item c at 15 and at 39, before 40
     assert "user (1)" in warning.text
-    assert "split.method=global_time" in warning.text
+    assert "split.method=global_time" in warning.remedy
 
 
 def test_without_timestamps_nobody_can_tell():

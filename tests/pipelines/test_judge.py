@@ -65,6 +65,7 @@ def test_seen_unknown_and_missing_slots_are_counted(judged):
 def test_a_pair_of_both_history_and_test_is_warned_of(judged):
     found = judged("user,item,rank\nu,a,1\n", history="user,item\nu,a\nu,b\nv,a\n")
     assert found.warnings[0].kind == "repeated_pairs"
+    assert not any("--set" in warning.text for warning in found.warnings)
 
 
 def test_beyond_accuracy_comes_with_history_and_items(judged):

@@ -27,8 +27,19 @@ class EvaluationWarning:
 
     kind: str
     """time_leakage, repeated_pairs, cold_users, cold_items, below_baseline, too_few_users or sampled."""
-    text: str
-    """What was found, with its numbers, and the remedy."""
+    found: str
+    """What it is, with its numbers."""
+    remedy: str = ""
+    """What to do about it in the config; empty where no config divided the events."""
+
+    @property
+    def text(self) -> str:
+        """Both, as people read it."""
+        return f"{self.found} {self.remedy}".rstrip()
+
+    def to_json(self) -> dict[str, str]:
+        """`kind` and `text`."""
+        return {"kind": self.kind, "text": self.text}
 
 
 def time_leakage(train: Interactions, test: Interactions) -> EvaluationWarning | None:
@@ -48,7 +59,8 @@ def time_leakage(train: Interactions, test: Interactions) -> EvaluationWarning |
         "time_leakage",
         f"{_share(leaking_N)} test events are older than train events of the same item ({int(of_item_N.sum()):,}) or "
         f"user ({int(of_user_N.sum()):,}): the models have learnt from the future of what they are tested on, and "
-        "their figures are optimistic. Split by time: --set split.method=global_time",
+        "their figures are optimistic.",
+        "Split by time: --set split.method=global_time",
     )
 
 
@@ -62,7 +74,7 @@ def repeated_pairs(train: Interactions, test: Interactions) -> EvaluationWarning
     return EvaluationWarning(
         "repeated_pairs",
         f"{_share(is_repeated_N)} test events repeat a pair of train, as user {user} with item {item}: where items "
-        "already met are left out they cannot be found, and elsewhere they need not be foretold, only remembered. "
+        "already met are left out they cannot be found, and elsewhere they need not be foretold, only remembered.",
         "Take them out of one part of the given split, or choose another split.",
     )
 
@@ -76,8 +88,8 @@ def cold_users(train: Interactions, test: Interactions) -> EvaluationWarning | N
     return EvaluationWarning(
         "cold_users",
         f"{_share(is_cold_U)} judged users have no history: nothing is known of them, and our models give them all "
-        "the same popular list, which hides how far apart the models are. Look at the users with a history by "
-        "themselves in the report, or leave the others out: "
+        "the same popular list, which hides how far apart the models are.",
+        "Look at the users with a history by themselves in the report, or leave the others out: "
         "--set split.drop_unknown=true",
     )
 
@@ -91,8 +103,9 @@ def cold_items(train: Interactions, test: Interactions) -> EvaluationWarning | N
     return EvaluationWarning(
         "cold_items",
         f"{_share(is_cold_N)} test events are with items that train does not know ({num_items:,} of them): "
-        "a model that learns from events alone cannot find them, and no figure can reach 1. Try a model that knows "
-        "items by their features, such as two_tower, or leave those events out: --set split.drop_unknown=true",
+        "a model that learns from events alone cannot find them, and no figure can reach 1.",
+        "Try a model that knows items by their features, such as two_tower, or leave those events out: "
+        "--set split.drop_unknown=true",
     )
 
 
@@ -120,7 +133,8 @@ def below_baseline(values: Mapping[str, DoubleArray], types: Mapping[str, str], 
                     "below_baseline",
                     f"{one.model} is worse than {one.reference}: {metric} {own:.4f} against {against:.4f}, difference "
                     f"{one.difference.mean:+.4f} [{one.difference.low:+.4f} {one.difference.high:+.4f}], corrected p "
-                    f"{one.corrected_p:.4f}. Tune its hyperparameters on valid, or do without it.",
+                    f"{one.corrected_p:.4f}.",
+                    "Tune its hyperparameters on valid, or do without it.",
                 )
             )
     return told
@@ -139,8 +153,8 @@ def too_few_users(values_B: DoubleArray, metric: str) -> EvaluationWarning | Non
     return EvaluationWarning(
         "too_few_users",
         f"{len(values_B):,} users were judged, {with_hit:,} of them with a {metric} above 0; an interval needs "
-        f"{_MIN_USERS} users and {_MIN_USERS_WITH_HIT} with a hit, else it is too narrow. Hold out more events "
-        "(--set split.test=0.2), or judge longer lists.",
+        f"{_MIN_USERS} users and {_MIN_USERS_WITH_HIT} with a hit, else it is too narrow.",
+        "Hold out more events (--set split.test=0.2), or judge longer lists.",
     )
 
 
@@ -158,7 +172,8 @@ def sampled(candidates: str) -> EvaluationWarning | None:
         "sampled",
         f"the metrics are sampled: test items were ranked among '{candidates}' candidates, not among all items. They "
         "are far higher than those of full ranking, compare only with figures by the same candidates, and may order "
-        "the models differently. Rank all items: --set evaluation.candidates=all",
+        "the models differently.",
+        "Rank all items: --set evaluation.candidates=all",
     )
 
 

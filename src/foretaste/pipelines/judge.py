@@ -1,7 +1,7 @@
 """The lists of any tool, judged by the protocol by which our own models are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -141,8 +141,9 @@ def judge_lists(
     evaluation = evaluate_lists(top, user_B, known, test, config.evaluation, genres_IG)
     select_by = config.evaluation.select_by
     few = too_few_users(evaluation.values[select_by], select_by)
-    warnings = [] if known is None else of_split(known, test)
-    return Judgement(evaluation, audit, found.notes, [*warnings, *([] if few is None else [few])])
+    warnings = [*([] if known is None else of_split(known, test)), *([] if few is None else [few])]
+    # The remedies are for a config; here the events were divided elsewhere.
+    return Judgement(evaluation, audit, found.notes, [replace(warning, remedy="") for warning in warnings])
 
 
 def judgement_json(judged: Judgement) -> dict[str, Any]:
@@ -151,7 +152,7 @@ def judgement_json(judged: Judgement) -> dict[str, Any]:
         "users": len(judged.evaluation.user_B),
         "lists": vars(judged.audit),
         "rejected": [{"reason": note.reason, "count": note.count} for note in judged.rejected],
-        "warnings": [vars(warning) for warning in judged.warnings],
+        "warnings": [warning.to_json() for warning in judged.warnings],
     }
 
 

@@ -92,7 +92,7 @@ class RunResult:
             "data": audit_json(self.divided.prepared.audit),
             "split": {"method": self.divided.split.method, **{name: asdict(part) for name, part in parts.items()}},
             "models": [model_json(one) for one in self.judged],
-            "warnings": [asdict(warning) for warning in self.warnings],
+            "warnings": [warning.to_json() for warning in self.warnings],
             "truth": None if self.truth is None else self.truth.to_json(),
         }
 

@@ -87,8 +87,8 @@ class Sampler(ABC):
         """
 
 
-class OwnNegatives(Sampler):
-    """S negatives for each row, none of which another row sees."""
+class _Proposed(Sampler):
+    """A sampler whose negatives come from a fixed distribution."""
 
     def __init__(
         self, histories: Histories, generator: torch.Generator, proposal: Proposal, num_negatives: int
@@ -97,6 +97,10 @@ class OwnNegatives(Sampler):
         self.proposal = proposal
         self.num_negatives = num_negatives
         self._log_q_I = proposal.log_q_I
+
+
+class OwnNegatives(_Proposed):
+    """S negatives for each row, none of which another row sees."""
 
     def draw(self, user_G: Tensor, positive_G: Tensor, rows: slice) -> Batch:
         """A batch with `negative_BS`."""
@@ -133,16 +137,8 @@ class HardNegatives(Sampler):
         return Batch(easy.user_B, easy.positive_B, negative_BS=negative_BS)
 
 
-class SharedNegatives(Sampler):
+class SharedNegatives(_Proposed):
     """C items drawn once a batch for all its rows; each row passes over those that its user has met."""
-
-    def __init__(
-        self, histories: Histories, generator: torch.Generator, proposal: Proposal, num_negatives: int
-    ) -> None:
-        super().__init__(histories, generator)
-        self.proposal = proposal
-        self.num_negatives = num_negatives
-        self._log_q_I = proposal.log_q_I
 
     def draw(self, user_G: Tensor, positive_G: Tensor, rows: slice) -> Batch:
         """A batch with `candidate_C`."""

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
@@ -7,7 +8,7 @@ import pytest
 from foretaste.errors import ArtifactError, ConfigError
 from foretaste.pipelines.compare import compare_runs
 from foretaste.pipelines.run import run
-from foretaste.pipelines.run_record import LATEST, RunRecord, find_runs
+from foretaste.pipelines.run_record import LATEST, RunRecord, claimed_run_id, find_runs
 
 
 @pytest.fixture
@@ -64,3 +65,15 @@ def test_the_lists_of_a_run_are_those_that_were_judged(small_config, tmp_path):
         filled = als.top.item_BK[row] >= 0
         assert own["item_id"].to_list() == vocabulary.items.ids_at(als.top.item_BK[row][filled])
         assert own["score"].to_list() == als.top.score_BK[row][filled].tolist()
+
+
+def test_runs_of_one_second_have_ids_of_their_own(tmp_path):
+    second = datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
+    with claimed_run_id(tmp_path / "runs", second, "demo") as first:
+        with claimed_run_id(tmp_path / "runs", second, "demo") as other:
+            (tmp_path / "runs" / other).mkdir()
+        (tmp_path / "runs" / first).mkdir()
+    with claimed_run_id(tmp_path / "runs", second, "demo") as third:
+        pass
+    assert [first, other, third] == ["20260131-235959-demo", "20260201-000000-demo", "20260201-000001-demo"]
+    assert not list((tmp_path / "runs").glob(".*"))

@@ -37,6 +37,7 @@ from foretaste.pipelines.run_record import (
     CONFIG_FILE,
     RESULT_FILE,
     TRUTH,
+    claimed_run_id,
     comparable_protocol,
     write_earlier_windows,
     write_outcome,
@@ -135,7 +136,6 @@ def run(
     for name in ("bundles", "runs"):
         check_writable(artifacts / name)
     config, started_at = pinned(config.model_copy(update={"tracking": None})), datetime.now(UTC)
-    run_id = f"{started_at:%Y%m%d-%H%M%S}-{config.name}"
     divided = divide(config, narrator)
     judged = [judge(label, config, divided, narrator) for label in config.models]
     best = choose(judged, config.evaluation.select_by)
@@ -144,47 +144,48 @@ def run(
 
     dataset = divided.dataset(divided.history)
     examination, diagnoses = _diagnose(dataset, judged, config, narrator)
-    contents = BundleContents.of(
-        best.spec.type,
-        best.model,
-        dataset,
-        seed=config.seed,
-        metrics=metrics_json(best.test),
-        run_id=run_id,
-        experiment=config.resolved(),
-    )
-    report = ReportInput(
-        run_id=run_id,
-        command=shlex.join(command),
-        dataset=dataset,
-        test=divided.split.test,
-        audit=divided.prepared.audit,
-        split_method=divided.split.method,
-        parts=summarise(divided.split),
-        results=[_model_result(one) for one in judged],
-        best=best.label,
-        select_by=config.evaluation.select_by,
-        config=config.resolved(),
-        versions=versions(),
-        warnings=warnings,
-        examination=examination,
-        diagnoses=diagnoses,
-        truth=_truth(judged, config.evaluation.select_by, dataset.interactions.num_users),
-    )
-    store = BundleStore(artifacts / "bundles")
-    bundle = store.publish(contents, promote=promote, reason=f"best of run {run_id}")
-    result = RunResult(
-        run_id,
-        artifacts / "runs" / run_id,
-        bundle.id,
-        divided,
-        judged,
-        best.label,
-        config.evaluation,
-        warnings,
-        report.truth,
-    )
-    _write(result, config, compose(report), diagnoses, provenance(bundle, started_at))
+    with claimed_run_id(artifacts / "runs", started_at, config.name) as run_id:
+        contents = BundleContents.of(
+            best.spec.type,
+            best.model,
+            dataset,
+            seed=config.seed,
+            metrics=metrics_json(best.test),
+            run_id=run_id,
+            experiment=config.resolved(),
+        )
+        report = ReportInput(
+            run_id=run_id,
+            command=shlex.join(command),
+            dataset=dataset,
+            test=divided.split.test,
+            audit=divided.prepared.audit,
+            split_method=divided.split.method,
+            parts=summarise(divided.split),
+            results=[_model_result(one) for one in judged],
+            best=best.label,
+            select_by=config.evaluation.select_by,
+            config=config.resolved(),
+            versions=versions(),
+            warnings=warnings,
+            examination=examination,
+            diagnoses=diagnoses,
+            truth=_truth(judged, config.evaluation.select_by, dataset.interactions.num_users),
+        )
+        store = BundleStore(artifacts / "bundles")
+        bundle = store.publish(contents, promote=promote, reason=f"best of run {run_id}")
+        result = RunResult(
+            run_id,
+            artifacts / "runs" / run_id,
+            bundle.id,
+            divided,
+            judged,
+            best.label,
+            config.evaluation,
+            warnings,
+            report.truth,
+        )
+        _write(result, config, compose(report), diagnoses, provenance(bundle, started_at))
     narrator.say("bundle", f"{store.root / bundle.id}{'  → production' if promote else ''}")
     narrator.say("report", str(result.report_html))
     if track_to is not None:

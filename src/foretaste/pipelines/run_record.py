@@ -1,8 +1,10 @@
 """What a run leaves for other tools: each model's outcome per user, and the lists that were judged."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +24,35 @@ PER_USER, TRUTH, _EARLIER = "per_user", "truth", "window_{}"
 """What the files of an outcome begin with: on the test, on what was drawn for the users at random, and on the test
 window of that number where the split rolls and the test is the newest window of several."""
 _HOW_TO_GET_ONE = "make one with `foretaste run CONFIG`"
+
+
+@contextmanager
+def claimed_run_id(root: Path, started_at: datetime, name: str) -> Iterator[str]:
+    """An id that no other run has and none will take: when it was started, and its name.
+
+    Of runs of one name that were started in the same second, the later ones get the next seconds that are free.
+
+    Args:
+        root: folder of the runs, made if it is missing.
+        started_at: in UTC.
+        name: of the config.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    while True:
+        run_id = f"{started_at:%Y%m%d-%H%M%S}-{name}"
+        claim = root / f".claimed-{run_id}"
+        started_at += timedelta(seconds=1)
+        try:
+            claim.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        try:
+            # Looked at only now: whoever had the claim before has left the folder by then, or nothing.
+            if not (root / run_id).exists():
+                yield run_id
+                return
+        finally:
+            claim.unlink(missing_ok=True)
 
 
 def write_outcome(folder: Path, label: str, test: Evaluation, users: Vocabulary, items: Vocabulary) -> None:

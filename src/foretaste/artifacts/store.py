@@ -140,14 +140,21 @@ class BundleStore:
         link = self.root / PRODUCTION
         return link.readlink().name if link.is_symlink() else None
 
-    def promote(self, bundle_id: str, reason: str = "") -> None:
+    def promote(self, bundle_id: str, reason: str = "", *, of: str | None = None) -> None:
         """Make a bundle the live one. Every file of it is verified and its model restored first.
 
+        Args:
+            bundle_id: to be live.
+            reason: why, for the log.
+            of: the bundle that must be the live one still; None for whichever is.
+
         Raises:
-            ArtifactError: there is no such bundle, or it is damaged; the live one stays.
+            ArtifactError: there is no such bundle, or it is damaged, or another than `of` is live; the live one stays.
         """
         checked_id = self.check(bundle_id)
         with atomic.locked(self.root):
+            if of is not None and (live := self.production_id()) != of:
+                raise ArtifactError(f"{self.root}: '{of}' is not live any more, '{live}' is; nothing was promoted.")
             self._move_production(checked_id, "promote", reason)
 
     def rollback(self, reason: str = "", *, of: str | None = None) -> str:

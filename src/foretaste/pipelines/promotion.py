@@ -32,13 +32,20 @@ class _Version(NamedTuple):
     number: str
 
 
-def promote(store: BundleStore, bundle_id: str, reason: str, narrator: Narrator) -> None:
+def promote(store: BundleStore, bundle_id: str, reason: str, narrator: Narrator, *, of: str | None = None) -> None:
     """Make a bundle the live one, and let the registry's `production` name it.
 
+    Args:
+        store: of the bundles.
+        bundle_id: to be live.
+        reason: why, for the log.
+        narrator: told where the registry cannot be.
+        of: the bundle that must be the live one still; None for whichever is.
+
     Raises:
-        ArtifactError: there is no such bundle, or it is damaged; the live one stays.
+        ArtifactError: there is no such bundle, or it is damaged, or another than `of` is live; the live one stays.
     """
-    store.promote(bundle_id, reason)
+    store.promote(bundle_id, reason, of=of)
     tell_registries(store, narrator)
 
 

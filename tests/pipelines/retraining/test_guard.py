@@ -77,7 +77,7 @@ def test_a_challenger_is_registered_with_its_figures_and_its_verdict(world, tmp_
     # A registry that is down keeps nobody from being promoted.
     tracker.problem = "no answer"
     other = store.publish(world.contents(seed=3), promote=False)
-    act(store, replace(verdict, challenger=other.id), Silence(), to)
+    act(store, replace(verdict, challenger=other.id, champion=good.id), Silence(), to)
     assert store.production_id() == other.id
 
 

@@ -221,6 +221,20 @@ def test_what_a_person_promoted_meanwhile_stays(loop, monkeypatch):
     assert loop.store.production_id() == other["popularity"].id
 
 
+def test_what_a_person_promoted_while_the_verdict_was_written_stays(loop):
+    other = train(loop.config().experiment, loop.artifacts, Silence(), label="popularity")["popularity"].id
+
+    class Person(Silence):
+        def say(self, stage, text):
+            if stage == "guard":
+                loop.store.promote(other, "by hand")
+
+    record = retrain(loop.config(), loop.artifacts, Person())
+    assert record.outcome == "kept"
+    assert record.reasons == (f"'{other}' was made live meanwhile, and the challenger was not judged beside it.",)
+    assert loop.store.production_id() == other
+
+
 def test_the_first_model_needs_a_name_and_no_minimum(loop, tmp_path):
     with pytest.raises(ConfigError, match="expected one of als, popularity, as in model: als; nothing is live"):
         retrain(loop.config(), tmp_path / "elsewhere")
@@ -265,6 +279,16 @@ def test_old_bundles_go_where_the_config_says_so(loop):
         loop.people_click(seed=number + 1, num_events=60)
         made.append(retrain(loop.config(*settings), loop.artifacts).challenger)
     assert {each.bundle_id for each in loop.store.list()} == {live, *made[1:]}
+
+
+def test_what_is_promoted_is_said_to_be_so_though_nothing_could_be_deleted(loop, monkeypatch):
+    def fails(*_):
+        raise OSError("the disk is read-only")
+
+    monkeypatch.setattr("foretaste.artifacts.store.BundleStore.prune", fails)
+    record = retrain(loop.config("keep_bundles=2"), loop.artifacts)
+    assert (record.outcome, loop.store.production_id()) == ("promoted", record.challenger)
+    assert the_record(loop) == record
 
 
 def test_a_warm_start_begins_at_the_live_model_until_it_is_time_for_a_cold_one(loop):

@@ -16,6 +16,7 @@ from foretaste.artifacts.bundle import Bundle
 from foretaste.artifacts.store import BundleStore
 from foretaste.data.feedback import without_password
 from foretaste.data.log_database import LogDatabase
+from foretaste.errors import ArtifactError
 from foretaste.pipelines.experiment import prepare_data
 from foretaste.pipelines.narration import Narrator, Silence
 from foretaste.pipelines.retraining.data_quality import check_data, last_learnt
@@ -201,18 +202,36 @@ class _Turn:
         self.record = replace(self.record, verdict=evidence)
 
         self._at("promote")
-        live = self._store.production_id()
-        if live != self.record.champion:
-            self.end("kept", [f"'{live}' was made live meanwhile, and the challenger was not judged beside it."])
+        if self._is_overtaken():
             return
-        act(self._store, verdict, self._narrator, self._to)
+        try:
+            act(self._store, verdict, self._narrator, self._to)
+        except ArtifactError:  # a registry that was slow to answer leaves time for another promotion
+            if not self._is_overtaken():
+                raise
+            return
         self.end(_OUTCOMES[verdict.decision], verdict.reasons)
-
         if config.keep_bundles is not None:
             self._at("prune")
-            pruned = self._store.prune(config.keep_bundles)
-            if pruned:
-                self._narrator.say("prune", f"{len(pruned):,} bundles deleted, the newest of them {pruned[-1]}")
+            self._prune(config.keep_bundles)
+
+    def _is_overtaken(self) -> bool:
+        """Whether somebody made another bundle live since the turn began; then the record says so."""
+        live = self._store.production_id()
+        if live == self.record.champion:
+            return False
+        self.end("kept", [f"'{live}' was made live meanwhile, and the challenger was not judged beside it."])
+        return True
+
+    def _prune(self, keep: int) -> None:
+        """Whatever hinders it, the verdict stands."""
+        try:
+            pruned = self._store.prune(keep)
+        except OSError as error:
+            self._narrator.say("prune", f"old bundles could not be deleted: {error}")
+            return
+        if pruned:
+            self._narrator.say("prune", f"{len(pruned):,} bundles deleted, the newest of them {pruned[-1]}")
 
     def _beginning(self) -> str | None:
         """The bundle where the training begins; None for a cold start."""

@@ -21,7 +21,8 @@ def act(store: BundleStore, verdict: Verdict, narrator: Narrator, to: Destinatio
         to: where a challenger that no run has sent is registered; None registers none.
 
     Raises:
-        ArtifactError: the challenger is to be promoted, and is gone or damaged; the live one stays.
+        ArtifactError: the challenger is to be promoted, and is gone or damaged, or was judged beside another than the
+            live one; the live one stays.
     """
     if verdict.metrics:
         store.add_metrics(verdict.challenger, verdict.metrics)
@@ -39,5 +40,5 @@ def act(store: BundleStore, verdict: Verdict, narrator: Narrator, to: Destinatio
     if to is not None:
         register(store, record, to, narrator)
     if verdict.decision == "promote":
-        promote(store, verdict.challenger, f"guard: {' '.join(verdict.reasons)}", narrator)
+        promote(store, verdict.challenger, f"guard: {' '.join(verdict.reasons)}", narrator, of=verdict.champion)
     tell_verdict(store, record, narrator)

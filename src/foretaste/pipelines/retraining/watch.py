@@ -146,6 +146,8 @@ def _back(
     try:
         now_live = rollback(store, f"watch: {' '.join(reasons)}", narrator, of=live)
     except ArtifactError as error:
+        if store.production_id() != live:  # somebody moved it since the look began
+            return Watched("idle", live, (str(error),), until, release=release)
         narrator.say("watch", f"{live} should be rolled back, and cannot be: {error}")
         return Watched("stuck", live, (*reasons, str(error)), until, release=release)
     narrator.say("watch", f"{live} rolled back to {now_live}")

@@ -21,7 +21,7 @@ def test_figures_by_hand(write, a_request, database, window):
         ]
     )
     found = traffic(database, window)
-    assert (found.num_requests, found.num_answered, found.num_items) == (6, 3, 4)
+    assert (found.num_requests, found.num_answered, found.num_showing, found.num_items) == (6, 3, 2, 4)
     assert found.requests_per_second == 6 / (24 * 3600)
     assert (found.error_share, found.refused_share) == (1 / 6, 1 / 6)
     assert (found.fallback_share, found.fallback_reasons) == (1 / 2, {"unknown user": 1})
@@ -81,7 +81,7 @@ def test_groups_agree_with_a_count_over_all_rows(write, a_request, database, win
             assert one.num_items == sum(len(row.recommendations) for row in answered)
             assert one.error_share == sum(row.status == 500 for row in mine) / len(mine)
             assert one.fallback_share == pytest.approx(
-                sum(row.fallback_reason is not None for row in answered) / len(showing) if showing else 0
+                sum(row.fallback_reason is not None for row in showing) / len(showing) if showing else 0
             )
 
 

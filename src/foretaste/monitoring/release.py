@@ -2,20 +2,23 @@
 
 A release is looked at again and again, and whatever sends it back holds at all looks together: clicks are compared by a
 confidence sequence (`experiments.py`), shares of requests and slow answers by a test to match (`sequential.py`).
-Where the model before answers nobody any more, two times of one service are compared: limits are wide, so that a
-weekend is no fault of the model.
+Where the model before answers nobody any more, two times of one service are compared (`times.py`): limits are wide, so
+that a weekend is no fault of the model.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from pydantic import Field
 
 from foretaste.data.log_database import LogDatabase
-from foretaste.monitoring.experiments import ENOUGH_USERS, Arm, always_valid_margin, arms, compare
+from foretaste.monitoring.experiments import ENOUGH_USERS, Arm, always_valid_margin, compare
+from foretaste.monitoring.outcomes import proportion
 from foretaste.monitoring.sequential import is_above
 from foretaste.monitoring.thresholds import Thresholds, beyond
+from foretaste.monitoring.times import arm, dip, same_hours
 from foretaste.monitoring.traffic import Traffic, slower_than, traffic_by
 from foretaste.monitoring.windows import SECONDS_PER_HOUR, Window
 from foretaste.settings import Settings
@@ -25,6 +28,10 @@ _SLOWEST = 0.01
 _LEAST_HELD_BACK = 0.02
 """Of what the new model shows: with less, the model before is not held back for a comparison but about to go, as with
 workers that have not swapped yet."""
+_NO_CONTROL = (
+    "Too few users went on with the model before: a holiday or a fault elsewhere that began with the promotion would "
+    "look the same."
+)
 _AreSlow: TypeAlias = Callable[[float], bool]
 """Whether it is shown that more than one in a hundred answers takes longer than so many milliseconds."""
 
@@ -118,52 +125,102 @@ def judge_release(
         return is_above(*slower_than(database, window, version, limit_ms), _SLOWEST)
 
     settled = min(until, now - config.settle_minutes * 60)
-    our_arm = _arm(database, version, since, settled)
+    our_arm = arm(database, version, since, settled)
     figures = [*_own(ours, our_arm, are_slow, config)]
     if before is not None and theirs is not None and theirs.num_requests >= config.min_requests:
         figures += _against(ours, theirs, are_slow, config)
         if config.max_click_through_loss is not None and our_arm is not None:
-            least_shown = max(config.min_requests / ours.num_requests, _LEAST_HELD_BACK) * our_arm.num_shown
-            beside = _arm(database, before, since, settled)
-            if beside is not None and beside.num_shown >= least_shown:
+            beside = arm(database, before, since, settled)
+            if beside is not None and beside.num_shown < _LEAST_HELD_BACK * our_arm.num_shown:
+                beside = None
+            if beside is not None and beside.num_shown >= config.min_requests / ours.num_requests * our_arm.num_shown:
                 figures += _clicks(our_arm, beside, config.max_click_through_loss, "beside {} at the same time")
-            elif (past := _arm(database, before, begin, since)) is not None:
-                figures += _clicks(our_arm, past, config.max_click_through_loss, "after {}")
+            else:
+                times = (begin, since, settled)
+                found = _clicks_since(database, version, our_arm, before, times, config.max_click_through_loss)
+                figures += (_borne_out(each, beside, config.max_click_through_loss) for each in found)
     return Release(*counts, tuple(figures))
 
 
-def _own(ours: Traffic, arm: Arm | None, are_slow: _AreSlow, config: WatchConfig) -> Iterator[LiveFigure]:
-    counts = {"fallback_share": ours.num_answered}
+def _own(ours: Traffic, shown: Arm | None, are_slow: _AreSlow, config: WatchConfig) -> Iterator[LiveFigure]:
+    counts = {"fallback_share": ours.num_showing}
     for name, value, most in beyond(ours, config.thresholds):
         count = counts.get(name, ours.num_requests)
         is_shown = are_slow(most) if name == "latency_p99_ms" else is_above(round(value * count), count, most)
         told = f"{name} is {value:.4g} over {ours.num_requests:,} requests, above {most:g}"
         yield LiveFigure(name, value, most, is_shown, f"{told}." if is_shown else f"{told}, which may be chance.")
     limit = config.thresholds.min_click_through
-    if limit is not None and arm is not None and arm.num_users >= ENOUGH_USERS:
-        margin = always_valid_margin(arm.user_variance, arm.num_users)
-        low, high = max(arm.rate - margin, 0.0), arm.rate + margin
-        told = f"{arm.rate:.2%} [{low:.2%} {high:.2%}] of what is shown is clicked; at least {limit:.2%}."
-        yield LiveFigure("min_click_through", arm.rate, limit, high < limit, told)
+    if limit is not None and shown is not None and shown.num_users >= ENOUGH_USERS:
+        margin = always_valid_margin(shown.user_variance, shown.num_users)
+        low, high = max(shown.rate - margin, 0.0), shown.rate + margin
+        told = f"{shown.rate:.2%} [{low:.2%} {high:.2%}] of what is shown is clicked; at least {limit:.2%}."
+        yield LiveFigure("min_click_through", shown.rate, limit, high < limit, told)
 
 
 def _against(ours: Traffic, theirs: Traffic, are_slow: _AreSlow, config: WatchConfig) -> Iterator[LiveFigure]:
     fall_back = "of answers are popular items for want of better"
     rises = (
-        ("error_rise", ours.error_share, theirs.error_share, ours.num_requests, "of requests fail"),
-        ("fallback_rise", ours.fallback_share, theirs.fallback_share, ours.num_answered, fall_back),
+        (
+            "error_rise",
+            ours.error_share,
+            theirs.error_share,
+            ours.num_requests,
+            theirs.num_requests,
+            "of requests fail",
+        ),
+        ("fallback_rise", ours.fallback_share, theirs.fallback_share, ours.num_showing, theirs.num_showing, fall_back),
     )
-    for name, now, then, count, words in rises:
+    for name, now, then, count, count_then, words in rises:
         rise: float | None = getattr(config, f"max_{name}")
         if rise is not None:
             told = f"{now:.1%} {words}, after {then:.1%}; at most {rise:.0%} more."
-            is_shown = is_above(round(now * count), count, then + rise)
+            # The model before may have been lucky: of few requests its share is uncertain, too.
+            before = proportion(round(then * count_then), count_then)
+            is_shown = is_above(round(now * count), count, (before.high if before else then) + rise)
             yield LiveFigure(name, now, then + rise, is_shown, told, then)
     if config.max_latency_ratio is not None and ours.latency is not None and theirs.latency is not None:
         now_ms, then_ms = ours.latency.p99_ms, theirs.latency.p99_ms
         most_ms = max(config.max_latency_ratio * then_ms, config.quick_ms)
         told = f"p99 of the latency is {now_ms:.3g} ms, after {then_ms:.3g} ms; at most {most_ms:.3g} ms."
         yield LiveFigure("latency_ratio", now_ms, most_ms, now_ms > most_ms and are_slow(most_ms), told, then_ms)
+
+
+def _clicks_since(
+    database: LogDatabase, version: str, ours: Arm, before: str, times: tuple[float, float, float], loss: float
+) -> Iterator[LiveFigure]:
+    """Clicks of the new model and of the one before, each in its own time: before, promotion and now in `times`.
+
+    The same hours of the days before are compared, where these have as much to tell as the hours since. What fell
+    later than the promotion did not come with the model; such hours are left out.
+    """
+    begin, since, until = times
+    past, words = arm(database, before, begin, since, same_hours(since, until)), "after {} in these hours of the day"
+    is_by_hour = past is not None and past.num_shown >= ours.num_shown
+    if not is_by_hour:
+        past, words = arm(database, before, begin, since), "after {}"
+    figures = [] if past is None else list(_clicks(ours, past, loss, words))
+    later = ""
+    if any(figure.is_crossed for figure in figures) and (fell := dip(database, version, since, until)) is not None:
+        if is_by_hour:
+            others = same_hours(since, until) & ~same_hours(fell.start, fell.end)
+            past = arm(database, before, begin, since, others)
+        figures = [] if past is None else list(_clicks(fell.outside, past, loss, words))
+        start, end = (datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M") for at in (fell.start, fell.end))
+        later = (
+            f" From {start} to {end} UTC {fell.inside.rate:.2%} was, which does not count: what falls hours after a "
+            "promotion did not come with the model."
+        )
+    for figure in figures:
+        yield replace(figure, sentence=f"{figure.sentence}{later}{f' {_NO_CONTROL}' if figure.is_crossed else ''}")
+
+
+def _borne_out(figure: LiveFigure, beside: Arm | None, loss: float) -> LiveFigure:
+    """A figure that is crossed only if the few users who go on with the model before speak for it, too, as far as they
+    can."""
+    if beside is None or not figure.is_crossed or figure.value < beside.rate * (1 - loss):
+        return figure
+    told = f"Where the model before still answers it is {beside.rate:.2%}, which does not bear that out."
+    return replace(figure, is_crossed=False, sentence=f"{figure.sentence.removesuffix(_NO_CONTROL)}{told}")
 
 
 def _clicks(ours: Arm, theirs: Arm, loss: float, words: str) -> Iterator[LiveFigure]:
@@ -178,11 +235,6 @@ def _clicks(ours: Arm, theirs: Arm, loss: float, words: str) -> Iterator[LiveFig
         f"[{difference.low:+.2%} {difference.high:+.2%}]; at least {limit:.2%} is expected."
     )
     yield LiveFigure("click_through", ours.rate, limit, is_crossed, told, theirs.rate)
-
-
-def _arm(database: LogDatabase, version: str, since: float, until: float) -> Arm | None:
-    """What a bundle showed in a stretch of time, in UTC seconds, and what was clicked of it; None for nothing."""
-    return arms(database, _hours(since, until), "model_version", since=since, until=until).get(version)
 
 
 def _hours(start: float, end: float) -> Window:

@@ -39,6 +39,8 @@ class Traffic:
     """Over the whole window."""
     num_answered: int
     """With a status below 300."""
+    num_showing: int
+    """Of them, with items."""
     num_items: int
     """Items shown by them."""
     error_share: float
@@ -142,7 +144,7 @@ class _Tally:
         self.answered += count
         self.items += items
         self.showing += count * shows
-        if reason:
+        if reason and shows:
             self.fallbacks += count
             self.reasons[reason] += count
         if user_known >= 0:
@@ -156,6 +158,7 @@ class _Tally:
             num_requests=self.total,
             requests_per_second=self.total / (num_hours * SECONDS_PER_HOUR),
             num_answered=self.answered,
+            num_showing=self.showing,
             num_items=self.items,
             error_share=_share(self.errors, self.total),
             refused_share=_share(self.refused, self.total),

@@ -34,6 +34,12 @@ def test_volume_and_drift_ask_after_a_rest():
     assert asked(config, 2, new=lambda: 99, drifted=list) is None
 
 
+def test_a_training_of_the_future_is_no_reason_to_wait_for_it():
+    daily = ScheduleConfig(every_hours=24)
+    assert asked(daily, -0.9) is None, "clocks of two machines"
+    assert asked(daily, -2) == Asked("the last training is said to have started in the future")
+
+
 def test_a_schedule_without_anything_never_asks():
     assert asked(ScheduleConfig(every_hours=None), 1e6) is None
 

@@ -58,14 +58,14 @@ def database(tmp_path):
 
 @pytest.fixture
 def live(tmp_path, database):
-    """Lets a model live for an hour: requests of 50 users, a share of them failing, falling back, being clicked."""
+    """Lets a model live for an hour: requests of some users, a share of them failing, falling back, being clicked."""
     numbers = count()
     logs = ServiceLogs(
         LogConfig(url=f"sqlite:///{tmp_path}/log.db", journal_dir=tmp_path / "journal", move_every_seconds=60)
     )
     logs.start()
 
-    def live_(version, hour, requests=400, clicks=0.2, failing=0.0, fallback=0.0, latency_ms=5.0):
+    def live_(version, hour, requests=400, clicks=0.2, failing=0.0, fallback=0.0, latency_ms=5.0, users=50):
         rng = np.random.default_rng(0)
         for place in range(requests):
             number = next(numbers)
@@ -80,7 +80,7 @@ def live(tmp_path, database):
                 model_version=version,
             )
             if not fails:
-                row.user_id, row.recommendations = f"u{place % 50}", ["a", "b"]
+                row.user_id, row.recommendations = f"u{place % users}", ["a", "b"]
                 row.fallback_reason = "unknown user" if place >= (1 - fallback) * requests else None
             logs.requests.append(row)
             if not fails and rng.random() < clicks:
@@ -188,6 +188,16 @@ def test_a_loss_that_may_be_chance_is_no_reason(store, database, live, figure, f
     assert worse, "beyond the limit, and yet not shown to be"
 
 
+@pytest.mark.parametrize(("requests", "state"), [(200, "watching"), (4000, "rolled back")])
+def test_the_model_before_may_have_been_lucky(store, database, live, requests, state):
+    """Three of 200 say little of how often it fails, 60 of 4,000 do."""
+    old, new = versions(store)
+    live(old, -5, requests=requests, failing=0.015)
+    live(new, 0, failing=0.065)
+    found = look(store, database, config=WatchConfig(thresholds=Thresholds(error_share=None)))
+    assert found.state == state
+
+
 def test_a_few_slow_answers_may_be_chance(store, database, live):
     old, new = versions(store)
     live(old, -5)
@@ -217,6 +227,72 @@ def test_where_some_still_get_the_model_before_the_same_hours_are_compared(
     assert found.state == state
     (told,) = (each for each in found.release.figures if each.name == "click_through")
     assert "% at the same time: difference" in told.sentence
+
+
+@pytest.mark.parametrize(("hours", "state"), [((3, 6), "watching"), ((1, 4), "watching"), ((0, 6), "rolled back")])
+def test_what_falls_hours_after_the_promotion_did_not_come_with_the_model(store, database, live, hours, state):
+    """For some hours the front end sends no clicks; a model that is bad is so from its first answer on."""
+    old, new = versions(store)
+    live(old, -5, requests=1000, users=500)
+    for hour in range(6):
+        live(new, hour, clicks=0.0 if hours[0] <= hour < hours[1] else 0.2, users=400)
+    found = look(store, database, hours=6.2)
+    assert found.state == state
+    told = " ".join(found.reasons)
+    assert ("which does not count" in told) == (state == "watching")
+    if state == "watching":
+        assert f"From 2027-01-15 {8 + hours[0]:02}:00 to" in told
+    else:
+        assert "Too few users went on with the model before: a holiday" in told
+
+
+def test_a_bad_model_is_not_excused_by_what_falls_later(store, database, live):
+    old, new = versions(store)
+    live(old, -5, requests=1000, users=500)
+    for hour in range(6):
+        live(new, hour, clicks=0.08 if hour < 3 else 0.0, users=400)
+    found = look(store, database, hours=6.2)
+    assert found.state == "rolled back"
+    assert "which does not count" in found.reasons[0]
+
+
+@pytest.mark.parametrize(("clicks", "state"), [(0.1, "watching"), (0.04, "rolled back")])
+def test_nights_are_compared_with_nights(store, database, live, clicks, state):
+    old, new = versions(store)
+    for day in range(1, 7):
+        live(old, -24 * day, requests=300, clicks=0.1, users=300)
+        live(old, -24 * day + 12, requests=300, clicks=0.4, users=300)
+    live(new, 0, requests=1200, clicks=clicks, users=600)
+    found = look(store, database)
+    assert found.state == state
+    assert "in these hours of the day: difference" in " ".join(found.reasons)
+
+
+def test_a_bad_model_is_not_excused_by_the_nights_of_its_hours(store, database, live):
+    """The night is lower than the rest of its life, and the rest is compared with days alone."""
+    old, new = versions(store)
+    for day in range(1, 7):
+        for hour in range(4):
+            live(old, -24 * day + hour, requests=300, clicks=0.4 if hour < 2 else 0.08, users=300)
+    for hour in range(4):
+        live(new, hour, requests=400, clicks=0.15 if hour < 2 else 0.02, users=400)
+    found = look(store, database, hours=4.2)
+    assert found.state == "rolled back"
+    assert "From 2027-01-15 10:00 to" in found.reasons[0]
+    assert "after 17" in found.reasons[0], "with the nights in, the rate before was 10 %"
+
+
+@pytest.mark.parametrize(("beside", "state"), [(0.02, "watching"), (0.2, "rolled back")])
+def test_few_users_who_still_get_the_model_before_have_a_word(store, database, live, beside, state):
+    old, new = versions(store)
+    live(old, -5, requests=2000)
+    live(old, 0, requests=120, clicks=beside)
+    live(new, 0, requests=2000, clicks=0.05)
+    found = look(store, database)
+    assert found.state == state
+    told = " ".join(found.reasons)
+    assert ("which does not bear that out" in told) == (state == "watching")
+    assert ("would look the same" in told) == (state == "rolled back")
 
 
 @pytest.mark.parametrize(("late", "config"), [(60, WatchConfig()), (30, WatchConfig(min_requests=25))])
@@ -284,6 +360,25 @@ def test_with_nothing_left_to_go_back_to_it_is_stuck_and_says_so(store):
     assert found.state == "stuck"
     assert "nothing to roll back to" in found.reasons[-1]
     assert store.production_id() == new
+
+
+def test_of_two_that_look_at_once_one_rolls_back_and_the_other_has_nothing_to_do(store, monkeypatch):
+    old, new = versions(store)
+    (store.root / new / "history_weights.npy").write_bytes(b"")
+    real = BundleStore.check
+
+    def meanwhile(self, bundle_id="production"):
+        try:
+            return real(self, bundle_id)
+        finally:
+            if bundle_id == new:
+                BundleStore(store.root).rollback("by the other")
+
+    monkeypatch.setattr(BundleStore, "check", meanwhile)
+    found = look(store, None)
+    assert (found.state, store.production_id()) == ("idle", old)
+    assert f"'{new}' is not live any more, '{old}' is; nothing was rolled back" in found.reasons[0]
+    assert len(store.history()) == 3
 
 
 def test_what_was_rolled_back_to_is_not_watched_and_neither_is_the_first(store, database, live, tmp_path, world):

@@ -23,6 +23,8 @@ from foretaste.pipelines.retraining.watch import watch
 logger = logging.getLogger(__name__)
 
 _SECONDS_PER_HOUR = 3600
+_CLOCKS_DIFFER_HOURS = 1.0
+"""At most; a training that started later than that from now was dated by a clock that was wrong."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ def due(
     if last_at is None:
         return Asked("nothing was trained yet")
     waited_hours = (now - last_at) / _SECONDS_PER_HOUR
+    if waited_hours < -_CLOCKS_DIFFER_HOURS:
+        return Asked("the last training is said to have started in the future")
     if config.every_hours is not None and waited_hours >= config.every_hours:
         missed = int(waited_hours // config.every_hours) - 1
         return Asked(f"every {config.every_hours:g} hours", missed)

@@ -82,6 +82,7 @@ def arms(
     *,
     since: float = -math.inf,
     until: float = math.inf,
+    only: sa.ColumnElement[bool] | None = None,
 ) -> dict[str, Arm]:
     """Every variant, or every bundle, that showed items in a window; a request without a user is a user of its own.
 
@@ -93,10 +94,12 @@ def arms(
         by: what tells the arms apart.
         since: UTC seconds; earlier requests are left out.
         until: UTC seconds; later requests are left out, since people have not had the time to click.
+        only: which of the requests, by their columns; None for all.
     """
     row, event = REQUESTS.c, FEEDBACK.c
     start_seconds, end_seconds = max(float(window.start_seconds), since), min(float(window.end_seconds), until)
     inside = (row.timestamp >= start_seconds) & (row.timestamp < end_seconds)
+    inside = inside if only is None else inside & only
     user = sa.func.coalesce(row.user_id, row.request_id)
     variant = sa.func.coalesce(row[by], "")
     shown = (

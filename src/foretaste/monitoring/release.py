@@ -18,7 +18,7 @@ from foretaste.monitoring.experiments import ENOUGH_USERS, Arm, always_valid_mar
 from foretaste.monitoring.outcomes import proportion
 from foretaste.monitoring.sequential import is_above
 from foretaste.monitoring.thresholds import Thresholds, beyond
-from foretaste.monitoring.times import arm, dip, same_hours
+from foretaste.monitoring.times import Dip, arm, dip, same_hours
 from foretaste.monitoring.traffic import Traffic, slower_than, traffic_by
 from foretaste.monitoring.windows import SECONDS_PER_HOUR, Window
 from foretaste.settings import Settings
@@ -201,17 +201,25 @@ def _clicks_since(
     figures = [] if past is None else list(_clicks(ours, past, loss, words))
     later = ""
     if any(figure.is_crossed for figure in figures) and (fell := dip(database, version, since, until)) is not None:
+        usual = None
         if is_by_hour:
-            others = same_hours(since, until) & ~same_hours(fell.start, fell.end)
-            past = arm(database, before, begin, since, others)
-        figures = [] if past is None else list(_clicks(fell.outside, past, loss, words))
-        start, end = (datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M") for at in (fell.start, fell.end))
-        later = (
-            f" From {start} to {end} UTC {fell.inside.rate:.2%} was, which does not count: what falls hours after a "
-            "promotion did not come with the model."
-        )
+            in_dip = same_hours(fell.start, fell.end)
+            past = arm(database, before, begin, since, same_hours(since, until) & ~in_dip)
+            usual = arm(database, before, begin, since, in_dip)
+        if past is not None and (usual is None or _is_deeper(fell, usual.rate / past.rate, loss)):
+            figures = list(_clicks(fell.outside, past, loss, words))
+            start, end = (datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M") for at in (fell.start, fell.end))
+            later = (
+                f" From {start} to {end} UTC {fell.inside.rate:.2%} was, which does not count: what falls hours after "
+                "a promotion did not come with the model."
+            )
     for figure in figures:
         yield replace(figure, sentence=f"{figure.sentence}{later}{f' {_NO_CONTROL}' if figure.is_crossed else ''}")
+
+
+def _is_deeper(fell: Dip, usual: float, loss: float) -> bool:
+    """Whether clicks fell further than they do at these hours on other days, to `usual` of the rest."""
+    return fell.inside.rate < (1 - loss) * usual * fell.outside.rate
 
 
 def _borne_out(figure: LiveFigure, beside: Arm | None, loss: float) -> LiveFigure:

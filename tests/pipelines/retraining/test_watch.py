@@ -268,18 +268,20 @@ def test_nights_are_compared_with_nights(store, database, live, clicks, state):
     assert "in these hours of the day: difference" in " ".join(found.reasons)
 
 
-def test_a_bad_model_is_not_excused_by_the_nights_of_its_hours(store, database, live):
-    """The night is lower than the rest of its life, and the rest is compared with days alone."""
+@pytest.mark.parametrize(("day", "night", "told"), [(0.15, 0.06, "after 11"), (0.15, 0.0, "after 17"), (0.26, 0.0, "")])
+def test_a_fall_counts_unless_it_is_deeper_than_that_of_other_days(store, database, live, day, night, told):
+    """Where it is deeper, days are compared with days alone; a bad model is found either way."""
     old, new = versions(store)
-    for day in range(1, 7):
+    for past in range(1, 7):
         for hour in range(4):
-            live(old, -24 * day + hour, requests=300, clicks=0.4 if hour < 2 else 0.08, users=300)
+            live(old, -24 * past + hour, requests=300, clicks=0.4 if hour < 2 else 0.11, users=300)
     for hour in range(4):
-        live(new, hour, requests=400, clicks=0.15 if hour < 2 else 0.02, users=400)
+        live(new, hour, requests=400, clicks=day if hour < 2 else night, users=400)
     found = look(store, database, hours=4.2)
-    assert found.state == "rolled back"
-    assert "From 2027-01-15 10:00 to" in found.reasons[0]
-    assert "after 17" in found.reasons[0], "with the nights in, the rate before was 10 %"
+    assert found.state == ("rolled back" if told else "watching")
+    reason = found.reasons[0 if told else -1]
+    assert told in reason
+    assert ("From 2027-01-15 10:00 to" in reason) == (night == 0.0)
 
 
 @pytest.mark.parametrize(("beside", "state"), [(0.02, "watching"), (0.2, "rolled back")])

@@ -1,6 +1,6 @@
 """How often the watch rolls back a model that does as well, and how soon one that does not.
 
-    python benchmarks/watch.py [--rounds 20]
+    python benchmarks/watch.py [--rounds 20] [--only CASE ...]
 
 A week of the model before and a day of the new one, to the same 300 users, of whom some click much and some little; ten
 items an answer. The watch looks every hour with the default limits. Clicks may fall all the while, whatever the model;
@@ -52,6 +52,18 @@ class Case:
     """Share of the clicks that is lost a day, by either model."""
     held_back: float = 0.0
     """Share of the users who go on with the model before."""
+    fault: tuple[float, float, float] | None = None
+    """Hours since the promotion from which and up to which clicks are so many times what they were, by either model."""
+    night: float = 0.0
+    """Share of the clicks that is lost at the hour of the promotion, and won twelve hours later, on every day."""
+
+    def level(self, at: float) -> float:
+        """Clicks at a time, over those at the promotion, whatever the model."""
+        hours = (at - PROMOTED) / SECONDS_PER_HOUR
+        level = (1 - self.falling) ** (hours / 24) * (1 - self.night * np.cos(2 * np.pi * hours / 24))
+        if self.fault is not None and self.fault[0] <= hours < self.fault[1]:
+            level *= self.fault[2]
+        return float(level)
 
 
 CASES = {
@@ -71,6 +83,15 @@ CASES = {
     "a third fewer, clicks fall by 8 % a day, a quarter held back": Case(
         Life(clicks=0.67), falling=0.08, held_back=0.25
     ),
+    "as well, nobody can click from the 6th hour on": Case(fault=(6, 24, 0.0)),
+    "as well, nobody can click from the 6th to the 9th hour": Case(fault=(6, 9, 0.0)),
+    "as well, half the clicks from the 6th hour on": Case(fault=(6, 24, 0.5)),
+    "a third fewer, half of them from the 6th hour on": Case(Life(clicks=0.67), fault=(6, 24, 0.5)),
+    "as well, promoted at night": Case(night=0.4),
+    "a third fewer, promoted at night": Case(Life(clicks=0.67), night=0.4),
+    "a third fewer, promoted at noon": Case(Life(clicks=0.67), night=-0.4),
+    "as well, a holiday begins with the promotion, a third fewer clicks": Case(fault=(0, 24, 0.67)),
+    "the same holiday, a quarter held back": Case(fault=(0, 24, 0.67), held_back=0.25),
 }
 
 
@@ -83,7 +104,7 @@ def rows(
         version = "old" if at < PROMOTED or user < case.held_back * USERS else "new"
         life = case.old if version == "old" else case.new
         fails, is_slow = rng.random() < life.failing, rng.random() < life.slow
-        fallen = (1 - case.falling) ** ((at - PROMOTED) / (24 * SECONDS_PER_HOUR))
+        fallen = case.level(at)
         request = RequestRow(
             request_id=f"{version}{start}-{number}",
             timestamp=at,
@@ -146,9 +167,12 @@ def main() -> None:
     """Measure and write the JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=20)
-    rounds = parser.parse_args().rounds
-    found = {}
-    for name, case in CASES.items():
+    parser.add_argument("--only", nargs="*", choices=list(CASES), default=list(CASES), metavar="CASE")
+    options = parser.parse_args()
+    rounds = options.rounds
+    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for name in options.only:
+        case = CASES[name]
         looks = [hours_to_rollback(case, seed) for seed in range(rounds)]
         hours = [hour for hour, _ in looks if hour is not None]
         found[name] = {
@@ -158,7 +182,8 @@ def main() -> None:
             "by": sorted({name for _, names in looks for name in names}),
         }
         print(name, found[name], flush=True)
-        RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+        in_order = {each: found[each] for each in CASES if each in found}
+        RESULTS.write_text(json.dumps(in_order, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,10 @@
 import json
 
 import yaml
+from rich.console import Console
+
+from foretaste.cli import estimate
+from foretaste.pipelines.estimate import Estimate
 
 SMALL = {
     "data": {"source": "synthetic", "num_users": 200, "num_items": 100, "num_interactions": 4000},
@@ -26,3 +30,9 @@ def test_seconds_that_are_none_are_wrong_use(shell, tmp_path):
     result = shell("estimate", path, "--seconds", "0")
     assert result.returncode == 2
     assert "expected more than 0" in result.stderr
+
+
+def test_a_total_without_a_model_says_so(capsys):
+    found = [Estimate("popularity", fit_seconds=1.0, is_measured=True, judge_seconds=0.5), Estimate("two_tower")]
+    estimate._print(Console(width=100), found)
+    assert "in all    ? (1.5 s without two_tower)" in capsys.readouterr().out

@@ -78,6 +78,7 @@ def test_drift_is_told_and_exits_with_1(foretaste, store, log_url):
     quiet = foretaste(*arguments, "--json")
     assert quiet.exit_code == 0
     assert json.loads(quiet.stdout)["since"] == {}
+    assert "no feature is compared: none has 100 rows then and now" in foretaste(*arguments).output
     options = ["--set", "drift.min_rows=2", "--set", "drift.new_user_share=0", "--set", "drift.psi=9"]
     result = foretaste("monitor", "drift", "--store", store.root, "--log", log_url, *options)
     assert result.exit_code == 0  # u1 was in the training

@@ -102,6 +102,7 @@ def test_a_title_that_could_mean_several_says_which_and_what_else(foretaste, sto
         (("recommend", "--user", "u0", "--filter", "colour=red"), RequestError, "unknown filter 'colour'"),
         (("recommend", "--user", "u0", "--filter", "price_max"), ConfigError, "expected ATTRIBUTE=VALUE"),
         (("recommend", "--user", "u0", "--filter", "price_max=["), ConfigError, "expected ATTRIBUTE=VALUE"),
+        (("recommend", "--user", "u0", "--filter", "year=2020-13-45"), ConfigError, "expected ATTRIBUTE=VALUE"),
         (("recommend", "--user", "u0", "--bundle", "x"), ArtifactError, "no bundle 'x'; there are"),
         (("serve", "--port", "99999"), ConfigError, "port"),
         (("serve", "--config", "nowhere.yaml"), ConfigError, "nowhere.yaml"),

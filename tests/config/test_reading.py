@@ -55,6 +55,9 @@ def test_the_resolved_config_reads_back_as_the_same_config(load):
         ),
         ("models.als.embedding_dim=-3", "models.als.embedding_dim: input should be greater than or equal to 1, got -3"),
         ("models.alz.embedding_dim=3", "unknown model 'alz'; expected one of als, bpr_mf, ease"),
+        ("cutoffs=[5]", r"unknown key 'cutoffs' – did you mean 'evaluation.cutoffs'\?"),
+        ("models.ncf.epochs=3", r"unknown key 'models.ncf.epochs' – did you mean 'models.ncf.training.epochs'\?"),
+        ("model={als: {}}", r"unknown key 'model' – did you mean 'models'\?"),
         ("splt.method=random", r"unknown key 'splt' – did you mean 'split'\?"),
         ("split.methd=random", r"unknown key 'split.methd' – did you mean 'split.method'\?"),
         ("split.method=randm", r"split.method: unknown 'randm' – did you mean 'random'\?"),
@@ -67,6 +70,11 @@ def test_the_resolved_config_reads_back_as_the_same_config(load):
         ("models=[als]", "models: expected a section for each model"),
         ("models.als=3", "expected hyperparameters under models.als"),
         ("seed", r"--set seed: expected key=value"),
+        ("models={../als: {type: als}}", r"'\.\./als' is no label: files are named by it"),
+        ("models={a/b: {type: als}}", "'a/b' is no label"),
+        ("models={'': {type: als}}", "'' is no label"),
+        ("seed=2020-13-45", "'2020-13-45' is not a YAML value .*month must be in"),
+        ('name="\x01"', "is not a YAML value .*the character 0x0001"),
         ("seed.x=1", r"--set seed.x=1: 'seed' is a value, not a section"),
         ("seed=[1", r"--set seed=\[1: '\[1' is not a YAML value"),
     ],
@@ -82,6 +90,11 @@ def test_what_is_wrong_is_named_with_its_path(load, override, message):
         ("seed: 0\nseed: 1\n", "line 2: key 'seed' is given twice"),
         ("seed: [0\n", "line 2: .*expected YAML"),
         ("- als\n", "expected sections such as 'data:'"),
+        ("", "expected sections such as 'data:' and 'models:', found nothing"),
+        ("seed: 0\nname: 'a\x01b'\n", "line 2: the character 0x0001"),
+        ("? [1, 2]\n: 3\n", "line 1: a key is a list or a section"),
+        ("seed: 2020-13-45\n", "month must be in 1..12"),
+        ("seed: " + 3000 * "[", "expected YAML"),
         ("seed: 0\n", "'data' is missing"),
     ],
 )
@@ -94,6 +107,11 @@ def test_a_missing_file_names_its_neighbours(tmp_path):
     (tmp_path / "there.yaml").write_text("")
     with pytest.raises(ConfigError, match=r"not-there.yaml: no such file.*there.yaml"):
         load_config(tmp_path / "not-there.yaml", ExperimentConfig)
+
+
+def test_a_folder_is_no_config(tmp_path):
+    with pytest.raises(ConfigError, match="is a folder; expected a YAML config"):
+        load_config(tmp_path, ExperimentConfig)
 
 
 def test_everything_wrong_is_told_at_once(load):

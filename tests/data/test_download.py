@@ -86,6 +86,12 @@ def test_only_what_is_missing_of_a_folder_is_fetched(site, tmp_path):
     assert (tmp_path / "pair" / "meta.json.gz").exists()
 
 
+def test_a_wrong_source_is_told_though_a_copy_is_there(site, tmp_path):
+    download("tiny", tmp_path)
+    with pytest.raises(DataError, match="none does not exist"):
+        download("tiny", tmp_path, source=tmp_path / "none")
+
+
 def test_what_is_there_and_damaged_is_refused(site, tmp_path):
     (tmp_path / "tiny.zip").write_bytes((site / "tiny.zip").read_bytes()[:-30])
     with pytest.raises(DataError, match=r"tiny.zip is damaged: .*; remove it and download tiny again"):

@@ -61,8 +61,12 @@ def _print(out: "Console", found: "Sequence[Estimate]") -> None:
         )
     out.print()
     out.print(table)
-    known = [one.total_seconds for one in found if one.total_seconds is not None]
-    out.print(f"\n[bold]{'in all':<10}[/bold]{_lasting(sum(known), '' if all(o.is_measured for o in found) else '≤ ')}")
+    known = [one for one in found if one.total_seconds is not None]
+    total = _lasting(
+        sum(one.total_seconds or 0 for one in known), "" if all(one.is_measured for one in known) else "≤ "
+    )
+    unknown = ", ".join(one.label for one in found if one.total_seconds is None)
+    out.print(f"\n[bold]{'in all':<10}[/bold]{f'? ({total} without {unknown})' if unknown else total}", soft_wrap=True)
     for one in found:
         if one.refusal:
             out.print(f"[bold yellow]{'warning':<10}[/]{one.label}: {one.refusal}", soft_wrap=True)

@@ -151,12 +151,12 @@ def drift(
     if as_json:
         print_json(asdict(found))
     else:
-        _print_drift(console(as_json), found)
+        _print_drift(console(as_json), found, settings.drift.min_rows)
     if found.since:
         raise typer.Exit(CROSSED)
 
 
-def _print_drift(out: "Console", found: "Drift") -> None:
+def _print_drift(out: "Console", found: "Drift", min_rows: int) -> None:
     out.print(f"[bold]{'against':<10}[/bold]{found.bundle_id}, by {found.num_requests:,} answers", soft_wrap=True)
     for share in found.shares:
         told = f"{share.share:.1%} of {share.num_rows:,} (at most {share.limit:.0%})"
@@ -168,6 +168,9 @@ def _print_drift(out: "Console", found: "Drift") -> None:
             table.add_row(one.feature, f"{one.psi:.3f}", f"{one.p:.2g}", *rows)
         out.print()
         out.print(table)
+    else:
+        told = f"no feature is compared: none has {min_rows:,} rows then and now (drift.min_rows); take a longer window"
+        out.print(f"[bold]{'too few':<10}[/bold]{told}", soft_wrap=True)
     for name, day in found.since.items():
         what = f"more new {name} than allowed" if name in ("users", "items") else f"{name} drifted"
         out.print(f"[bold red]{'alert':<10}[/bold red]{what}, since {day}", soft_wrap=True)

@@ -191,7 +191,7 @@ def _parsed(text: str) -> "tuple[str, FilterValue]":
     name, equals, value = text.partition("=")
     try:
         parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # the second of a date that is none
         parsed = None
     if not (name and equals and isinstance(parsed, bool | int | float | str | list)):
         raise ConfigError(f"--filter {text}: expected ATTRIBUTE=VALUE, as in price_max=20 or genres=[War,Drama].")

@@ -8,6 +8,9 @@ from pydantic_core import ErrorDetails
 
 from foretaste.settings import SectionError, sections_in
 
+_LOOSE, _SLIP = 0.5, 0.8
+"""Likeness from which a name may be meant, and from which it surely is: a letter or two are wrong."""
+
 
 def explain(details: ErrorDetails, config_class: type[BaseModel], above: tuple[str, ...] = ()) -> list[str]:
     """What is wrong, in words of the file."""
@@ -30,10 +33,25 @@ def explain(details: ErrorDetails, config_class: type[BaseModel], above: tuple[s
 
 
 def _unknown_key(path: str, key: str, section: type[BaseModel], section_path: str) -> str:
-    near = difflib.get_close_matches(key, section.model_fields, n=1, cutoff=0.5)
     prefix = f"{section_path}." if section_path else ""
-    hint = f" – did you mean '{prefix}{near[0]}'?" if near else "."
+    meant = _meant(key, section)
+    hint = f" – did you mean '{prefix}{meant}'?" if meant else "."
     return f"unknown key '{path}'{hint} {_keys_of(section, section_path)}"
+
+
+def _meant(key: str, section: type[BaseModel]) -> str | None:
+    """The key that differs by a slip, else the one of that very name in a section below, else the nearest."""
+    near = difflib.get_close_matches(key, section.model_fields, n=1, cutoff=_LOOSE)
+    if near and difflib.SequenceMatcher(None, key, near[0]).ratio() >= _SLIP:
+        return near[0]
+    deeper = [
+        f"{name}.{key}"
+        for name, field in section.model_fields.items()
+        if any(key in inner.model_fields for inner in sections_in(field.annotation))
+    ]
+    if len(deeper) == 1:
+        return deeper[0]
+    return near[0] if near else None
 
 
 def _unknown_tag(details: ErrorDetails, path: str) -> str:
@@ -43,7 +61,7 @@ def _unknown_tag(details: ErrorDetails, path: str) -> str:
     if expected is None:
         return f"'{path}.{key}' is missing; it says which kind of {path} is meant."
     tag = details["ctx"]["tag"]
-    near = difflib.get_close_matches(tag, expected.replace("'", "").split(", "), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(tag, expected.replace("'", "").split(", "), n=1, cutoff=_LOOSE)
     hint = f" – did you mean '{near[0]}'?" if near else ";"
     return f"{path}.{key}: unknown '{tag}'{hint} Expected one of {expected}."
 

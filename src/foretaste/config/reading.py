@@ -1,7 +1,7 @@
 """A YAML file as a config: read, overridden from the command line, checked before any data is touched."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,6 +74,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.MarkedYAMLError(problem="a key is a list or a section", problem_mark=key_node.start_mark)
             if key in seen:
                 raise yaml.MarkedYAMLError(problem=f"key '{key}' is given twice", problem_mark=key_node.start_mark)
             seen.add(key)
@@ -87,16 +89,34 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         near = sorted(str(other) for other in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
         beside = f" Beside it: {', '.join(near)}." if near else ""
         raise ConfigError(f"{path}: no such file; expected a YAML config such as configs/demo.yaml.{beside}") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path} is a folder; expected a YAML config such as configs/demo.yaml.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error}).") from error
     try:
-        values = yaml.load(text, _UniqueKeyLoader)
+        values = _parsed(text)
     except yaml.MarkedYAMLError as error:
         line = f" line {error.problem_mark.line + 1}:" if error.problem_mark else ""
         raise ConfigError(f"{path}:{line} {error.problem or error}; expected YAML, as in 'seed: 0'.") from error
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: expected sections such as 'data:' and 'models:', found {values!r:.40}.")
+        found = "nothing" if values is None else f"{values!r:.40}"
+        raise ConfigError(f"{path}: expected sections such as 'data:' and 'models:', found {found}.")
     return values
+
+
+def _parsed(text: str) -> Any:
+    """The value of a YAML text.
+
+    Raises:
+        MarkedYAMLError: it is none; PyYAML says so in errors of several families.
+    """
+    try:
+        return yaml.load(text, _UniqueKeyLoader)
+    except yaml.reader.ReaderError as error:
+        mark = yaml.Mark("", error.position, text.count("\n", 0, error.position), 0, text, error.position)
+        raise yaml.MarkedYAMLError(problem=f"the character {error.character:#06x}", problem_mark=mark) from error
+    except (ValueError, RecursionError) as error:  # a date or a number that is none; sections without end
+        raise yaml.MarkedYAMLError(problem=str(error)) from error
 
 
 def _lay_over(values: dict[str, Any], override: str) -> None:
@@ -117,6 +137,6 @@ def _lay_over(values: dict[str, Any], override: str) -> None:
         if not isinstance(section, dict):
             raise ConfigError(f"--set {override}: '{name}' is a value, not a section.")
     try:
-        section[last] = yaml.load(text, _UniqueKeyLoader)
+        section[last] = _parsed(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {override}: '{text}' is not a YAML value ({error}).") from error

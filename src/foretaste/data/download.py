@@ -40,6 +40,8 @@ def download(
             written to.
     """
     dataset = known_dataset(name)
+    if source is not None and not source.exists():
+        raise DataError(f"{source} does not exist; --from takes a file or a folder that holds {name}")
     destination = download_folder() if destination is None else destination
     try:
         destination.mkdir(parents=True, exist_ok=True)
@@ -129,8 +131,6 @@ def _fetch(dataset: KnownDataset, destination: Path, progress: Progress) -> Path
 
 def _take(dataset: KnownDataset, source: Path, destination: Path) -> Path:
     """Copy what `source` is or holds."""
-    if not source.exists():
-        raise DataError(f"{source} does not exist; --from takes a file or a folder that holds {dataset.name}")
     if source.is_file():
         return _copy_archive(dataset, source, destination)
     for folder in (source, source / dataset.name):

@@ -8,6 +8,8 @@ from pydantic import SerializeAsAny, ValidationError
 from foretaste.models.registry import entry
 from foretaste.settings import SectionError, Settings
 
+_LONGEST_LABEL = 100
+
 
 class ModelSpec(Settings):
     """One model of an experiment: which, and its hyperparameters."""
@@ -40,6 +42,8 @@ def model_specs(section: str, models: Any) -> dict[str, ModelSpec]:
 
 
 def _model_spec(section: str, label: str, values: Any) -> ModelSpec:
+    if not label.isprintable() or "/" in label or label[:1] in ("", ".") or len(label) > _LONGEST_LABEL:
+        raise ValueError(f"'{label:.40}' is no label: files are named by it; expected a short name, as in als-64")
     if isinstance(values, ModelSpec):
         return values
     if not isinstance(values, Mapping | None):

@@ -35,14 +35,14 @@ def _draw(found: Drift, limit: float) -> None:
     for name, day in found.since.items():
         what = f"More new {name} than allowed" if name in ("users", "items") else f"{name.capitalize()} drifted"
         st.error(f"**{what}**, since {day}.", icon=":material/warning:")
-    if not found.since:
+    if not found.since and (found.features or found.shares):
         st.success("Nothing moved far.", icon=":material/check_circle:")
     with st.container(horizontal=True):
         for share in found.shares:
             meaning = f"Of {share.num_rows:,}; at most {share.limit:.0%} are expected."
             st.metric(f"New {share.of}", wording.share(share.share), help=meaning, border=True, width=150)
     if not found.features:
-        st.caption("Too few rows in this window to compare anything.")
+        st.info("Too few rows in this window to compare any feature. Take a longer one.", icon=":material/hourglass:")
         return
     st.subheader("How far each feature moved")
     st.altair_chart(charts.bars({one.feature: one.psi for one in found.features}, "population stability index", ".2~f"))

@@ -9,7 +9,7 @@ class Kept:
 
 
 def test_a_reason_is_written_down_without_the_name_that_the_counts_would_keep():
-    items = type("NoItems", (), {"item_ids": [], "scores": [], "propensities": []})()
+    items = type("NoItems", (), {"item_ids": [], "scores_json": b"[]", "propensities": []})()
     answer = Recommendations("anna", items, "b1", True, "unknown user 'anna': popular items", "greedy")
     log = Kept()
     record(log, Exchange("POST", "/recommend"), answer, at_seconds=7.5)

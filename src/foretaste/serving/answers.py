@@ -91,6 +91,8 @@ class Items(Sequence[ScoredItem]):
         """Indices of the catalogue."""
         self.scores: list[float] = score_K.tolist()
         """Float32, written with all their digits."""
+        self.scores_json = orjson.dumps(self.scores)
+        """The same as a JSON array, which response and log have in common."""
         self.propensities: list[float] = [1.0] * len(item_K) if propensity_K is None else propensity_K.tolist()
         """Probability of each item in its slot, given the request and the items of the slots above."""
         self.sources = list(source_K)
@@ -107,7 +109,7 @@ class Items(Sequence[ScoredItem]):
 
         All but the last two was encoded when the catalogue was loaded.
         """
-        scores = orjson.dumps(self.scores)[1:-1].split(b",") if self.scores else []
+        scores = self.scores_json[1:-1].split(b",")
         return b"[" + b",".join(map(self._cards.with_score, self.item_K.tolist(), scores, self.sources)) + b"]"
 
     def __len__(self) -> int:

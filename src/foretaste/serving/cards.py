@@ -33,7 +33,7 @@ class ItemCards:
         table = catalogue.select(ITEM_ID, title.alias(TITLE), *(each for each in shown if each is not None))
         first = [name for name in _FIRST if name in table.columns]
         self._table = table.select(*first, pl.exclude(first))
-        self._ids: list[str] = table[ITEM_ID].to_list()
+        self._id_I = table[ITEM_ID].to_numpy()
         self._titles: list[str] = self._table[TITLE].to_list()
         noun = noun_id(item_noun)
         kept = pl.exclude(ITEM_ID, noun, *_OF_THE_ANSWER)
@@ -51,7 +51,8 @@ class ItemCards:
 
     def ids(self, item_K: IntArray) -> list[str]:
         """External ids."""
-        return [self._ids[item] for item in item_K.tolist()]
+        ids: list[str] = self._id_I[item_K].tolist()
+        return ids
 
     def title(self, item: int) -> str:
         """The title of an item; its id where it has none."""

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from foretaste.serving.answers import PopularItems, Recommendations, SimilarItems
 from foretaste.serving.exchange import Exchange
 from foretaste.serving.logs.request_log import RequestLog
@@ -44,7 +46,7 @@ def record(
         experiment=experiment,
         variant=exchange.variant,
         recommendations=answer.items.item_ids,
-        scores=answer.items.scores,
+        scores=orjson.Fragment(answer.items.scores_json),
         propensities=answer.items.propensities,
         asked=asked,
     )

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import numpy as np
+import orjson
 import pytest
 import sqlalchemy as sa
 
@@ -43,26 +44,46 @@ def test_a_request_reaches_the_database_whole(logs, rows_of, a_request):
 
 def test_a_request_stands_in_the_journal_in_the_order_of_its_columns(logs, config, a_request):
     assert [each.name for each in dataclasses.fields(RequestRow)] == [each.name for each in REQUEST_COLUMNS]
-    row = a_request(recommendations=["m1"], scores=[0.5], propensities=[1.0], asked={"k": 2})
+    row = a_request(user_id="a\ttab", recommendations=["m1"], scores=[0.5], propensities=[1.0], asked={"k": 2})
     logs.requests.append(row)
     (segment,) = config.journal_dir.rglob("*.journal")
     ((_, body),) = read_lines(segment)
-    assert json.loads(body) == list(dataclasses.astuple(row))
+    *beside_json, recommendations, scores, propensities, asked = dataclasses.astuple(row)
+    told = [[*beside_json, 1], recommendations, scores, propensities, asked]
+    assert [json.loads(each) for each in body.split(b"\t")] == told
     assert fields_of((b"r", body)) == dataclasses.asdict(row)
 
 
-@pytest.mark.parametrize("change", ["[]", "an object", "too short"])
-def test_requests_as_objects_are_moved_and_those_of_other_columns_put_aside(logs, config, rows_of, a_request, change):
-    row = a_request(asked={"k": 2})
-    body = {"[]": [], "an object": dataclasses.asdict(row), "too short": list(dataclasses.astuple(row))[:-1]}[change]
-    logs._journal.append(b"r", json.dumps(body).encode())
-    logs.requests.append(row_kept := a_request())
+def test_what_is_json_already_is_written_as_it_is(logs, rows_of, a_request):
+    logs.requests.append(a_request(recommendations=["m1"], scores=orjson.Fragment(b"[0.5]")))
     logs.move_now()
-    moved = [each["request_id"] for each in rows_of(REQUESTS)]
-    assert moved == [*([row.request_id] if change == "an object" else []), row_kept.request_id]
-    assert logs.status().rows_rejected == (change != "an object")
-    if change == "an object":
-        assert json.loads(rows_of(REQUESTS)[0]["asked"]) == {"k": 2}
+    assert rows_of(REQUESTS)[0]["scores"] == "[0.5]"
+
+
+@pytest.mark.parametrize("form", [dataclasses.asdict, lambda row: list(dataclasses.astuple(row))])
+def test_requests_of_earlier_journals_are_moved(logs, rows_of, a_request, form):
+    shown = {"recommendations": ["m1", "m2"], "scores": [2.0, 0.5], "asked": {"k": 2}}
+    rows = [a_request(**each) for each in (shown, {})]
+    for row in rows:
+        logs._journal.append(b"r", orjson.dumps(form(row)))
+    logs.move_now()
+    moved = rows_of(REQUESTS)
+    assert [row["request_id"] for row in moved] == [row.request_id for row in rows]
+    told = [[row[name] for name in ("recommendations", "scores", "asked", "num_items")] for row in moved]
+    assert told == [['["m1","m2"]', "[2.0,0.5]", '{"k":2}', 2], ["[]", "[]", None, 0]]
+    latencies = {row["latency_bucket"] for row in moved}
+    logs.requests.append(a_request())
+    logs.move_now()
+    assert {row["latency_bucket"] for row in rows_of(REQUESTS)} == latencies
+
+
+@pytest.mark.parametrize("body", [b"[]", b'["r1",1.0]', b'["r1",1.0,0]\t[]\t[]\t[]\tnull'])
+def test_requests_of_other_columns_are_put_aside(logs, config, rows_of, a_request, body):
+    logs._journal.append(b"r", body)
+    logs.requests.append(kept := a_request())
+    logs.move_now()
+    assert [each["request_id"] for each in rows_of(REQUESTS)] == [kept.request_id]
+    assert logs.status().rows_rejected == 1
 
 
 def test_the_journal_is_empty_once_its_rows_are_in_the_database(logs, config, a_request):

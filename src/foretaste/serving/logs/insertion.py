@@ -18,27 +18,23 @@ from foretaste.data.log_database import Erasures, LogDatabase
 from foretaste.data.log_tables import FEEDBACK as FEEDBACK_TABLE
 from foretaste.data.log_tables import REGISTRATIONS, REQUEST_KNOWN, REQUESTS, SEQ, latency_bucket
 from foretaste.data.schemas import (
-    ASKED,
     ATTRIBUTES,
     EVENT_ID,
     LATENCY_BUCKET,
     LATENCY_MS,
     NUM_ITEMS,
-    PROPENSITIES,
     RECEIVED_AT,
     RECOMMENDATIONS,
     REGISTERED_AT,
     REGISTRATION_ID,
-    REQUEST_COLUMNS,
     REQUEST_ID,
-    SCORES,
     SLOT,
     TIMESTAMP,
     USER_ID,
 )
 from foretaste.serving.logs.joining import join_requests
 from foretaste.serving.logs.journal import Line
-from foretaste.serving.logs.rows import FEEDBACK, REGISTRATION, REQUEST
+from foretaste.serving.logs.rows import AS_JSON, BESIDE_JSON, FEEDBACK, REGISTRATION, REQUEST
 from foretaste.serving.logs.traffic import count_traffic
 
 logger = logging.getLogger(__name__)
@@ -49,9 +45,9 @@ _FAULTS_OF_ROWS = (DataError, IntegrityError, TypeError, ValueError, OverflowErr
 _RECENT_SECONDS = 3600
 """Feedback can reach the database before the request that it names, but hardly by more."""
 
-_ROWS_AT_ONCE = 128
-"""In a statement, and between two pauses. Powers of two below it follow for what is left, so that SQLite compiles few
-statements, each once."""
+_ROWS_AT_ONCE = 256
+"""Read, and inserted while they are in the processor's cache, between two pauses. Powers of two below it follow for
+what is left, so that SQLite compiles few statements, each once."""
 
 _FILLED_IN_LATER = {SEQ, SLOT}
 
@@ -80,13 +76,12 @@ class Target:
 
 
 TARGETS = {
-    REQUEST: Target(REQUESTS, REQUEST_ID, (RECOMMENDATIONS, SCORES, PROPENSITIES, ASKED), TIMESTAMP),
+    REQUEST: Target(REQUESTS, REQUEST_ID, AS_JSON, TIMESTAMP),
     FEEDBACK: Target(FEEDBACK_TABLE, EVENT_ID, (), RECEIVED_AT),
     REGISTRATION: Target(REGISTRATIONS, REGISTRATION_ID, (ATTRIBUTES,), REGISTERED_AT),
 }
-_OF_A_REQUEST = tuple(column.name for column in REQUEST_COLUMNS)
-_LATENCY, _FIRST_AS_JSON = _OF_A_REQUEST.index(LATENCY_MS), _OF_A_REQUEST.index(RECOMMENDATIONS)
-assert TARGETS[REQUEST].as_json == _OF_A_REQUEST[_FIRST_AS_JSON:]
+_OF_A_REQUEST = (*BESIDE_JSON, *AS_JSON)
+_LATENCY = _OF_A_REQUEST.index(LATENCY_MS)
 assert TARGETS[REQUEST].columns == (*_OF_A_REQUEST, NUM_ITEMS, LATENCY_BUCKET)
 
 
@@ -105,7 +100,7 @@ class Inserter:
         """Commit all rows, or none.
 
         Args:
-            lines: kind and JSON of each row.
+            lines: of the rows.
             reject: told of each row that the database cannot hold; the others are committed without it.
 
         Raises:
@@ -122,28 +117,30 @@ class Inserter:
             self.insert(lines[half:], reject)
 
     def _insert(self, lines: Sequence[Line]) -> None:
-        rows: dict[bytes, list[Row]] = {kind: [] for kind in TARGETS}
-        for start in range(0, len(lines), _ROWS_AT_ONCE):
-            for kind, body in lines[start : start + _ROWS_AT_ONCE]:
-                rows[kind].append(_row(body, TARGETS[kind]))
-            self._pause()
+        registered, oldest = set[str](), self._clock() - _RECENT_SECONDS
         with self._database.writing() as connection:
             self._erasures.refresh(connection)
-            for kind, target in TARGETS.items():
-                kept = self._without_erased(rows[kind], target)
-                if kept:
-                    self._statements[kind].run(connection, kept, self._pause)
-            if rows[REGISTRATION]:
-                user = TARGETS[REGISTRATION].columns.index(USER_ID)
-                _drop_superseded(connection, {row[user] for row in rows[REGISTRATION]})
-            if oldest := [_oldest(rows[kind], TARGETS[kind]) for kind in (REQUEST, FEEDBACK) if rows[kind]]:
-                join_requests(connection, since=min(*oldest, self._clock() - _RECENT_SECONDS))
-            if rows[REQUEST]:
-                count_traffic(connection)
+            for start in range(0, len(lines), _ROWS_AT_ONCE):
+                for kind, rows in self._rows(lines[start : start + _ROWS_AT_ONCE]).items():
+                    self._statements[kind].run(connection, rows)
+                    if kind == REGISTRATION:
+                        registered |= set(_column(rows, kind, USER_ID))
+                    else:
+                        oldest = min(oldest, *_column(rows, kind, TARGETS[kind].acknowledged_at))
+                if self.pause_seconds:
+                    time.sleep(self.pause_seconds)
+            if registered:
+                _drop_superseded(connection, registered)
+            join_requests(connection, since=oldest)
+            count_traffic(connection)
 
-    def _pause(self) -> None:
-        if self.pause_seconds:
-            time.sleep(self.pause_seconds)
+    def _rows(self, lines: Sequence[Line]) -> dict[bytes, list[Row]]:
+        """By kind, what is to be inserted."""
+        rows: dict[bytes, list[Row]] = {}
+        for kind, body in lines:
+            rows.setdefault(kind, []).append(_row(body, TARGETS[kind]))
+        kept = {kind: self._without_erased(each, TARGETS[kind]) for kind, each in rows.items()}
+        return {kind: each for kind, each in kept.items() if each}
 
     def _without_erased(self, rows: list[Row], target: Target) -> list[Row]:
         if not len(self._erasures):
@@ -170,8 +167,8 @@ class _Insertion:
         self._one = str(compiled)
         self._several = partial(_with_more_rows, self._one, len(target.columns))
 
-    def run(self, connection: sa.Connection, rows: Sequence[Row], pause: Callable[[], None]) -> None:
-        """Insert all of them; `pause` is called between the statements.
+    def run(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
+        """Insert all of them.
 
         SQLite takes many rows in one statement: its driver lets go of the interpreter for every statement that it runs,
         and a hand-over to the thread that answers requests and back costs more than the row.
@@ -186,7 +183,6 @@ class _Insertion:
             values = tuple(chain.from_iterable(rows[start : start + size]))
             connection.exec_driver_sql(self._several(size), values)
             start += size
-            pause()
 
 
 def _with_more_rows(statement: str, num_columns: int, num_rows: int) -> str:
@@ -198,8 +194,10 @@ def _with_more_rows(statement: str, num_columns: int, num_rows: int) -> str:
 
 def fields_of(line: Line) -> dict[str, Any]:
     """A row of the journal by the names of its columns."""
-    row = orjson.loads(line[1])
-    return row if isinstance(row, dict) else dict(zip(_OF_A_REQUEST, row, strict=False))
+    first, *as_json = map(orjson.loads, line[1].split(b"\t"))
+    if isinstance(first, dict):
+        return first
+    return dict(zip(_OF_A_REQUEST, [*first[: len(_OF_A_REQUEST) - len(as_json)], *as_json], strict=False))
 
 
 def _row(body: bytes, target: Target) -> Row:
@@ -208,9 +206,11 @@ def _row(body: bytes, target: Target) -> Row:
     Raises:
         ValueError: a request of more or fewer columns than the table has.
     """
+    if b"\t" in body:
+        return _request(body)
     row = orjson.loads(body)
     if isinstance(row, list):
-        return _request(row)
+        row = dict(zip(_OF_A_REQUEST, row, strict=True))
     if target.table is REQUESTS:
         row[NUM_ITEMS] = len(row.get(RECOMMENDATIONS) or ())
         row[LATENCY_BUCKET] = None if row.get(LATENCY_MS) is None else latency_bucket(row[LATENCY_MS])
@@ -225,11 +225,14 @@ def _row(body: bytes, target: Target) -> Row:
         return tuple([row.get(name) for name in target.columns])
 
 
-def _request(row: list[Any]) -> Row:
-    if len(row) != len(_OF_A_REQUEST):
-        raise ValueError(f"expected {len(_OF_A_REQUEST)} columns, found {len(row)}")
-    as_text = [None if each is None else orjson.dumps(each).decode() for each in row[_FIRST_AS_JSON:]]
-    return (*row[:_FIRST_AS_JSON], *as_text, len(row[_FIRST_AS_JSON]), latency_bucket(row[_LATENCY]))
+def _request(body: bytes) -> Row:
+    first, recommendations, scores, propensities, asked = body.decode().split("\t")
+    row = orjson.loads(first)
+    num_items = row.pop()
+    if len(row) != len(BESIDE_JSON):
+        raise ValueError(f"expected {len(BESIDE_JSON)} columns, found {len(row)}")
+    as_json = (recommendations, scores, propensities, None if asked == "null" else asked)
+    return (*row, *as_json, num_items, latency_bucket(row[_LATENCY]))
 
 
 def _drop_superseded(connection: sa.Connection, user_ids: Collection[str]) -> None:
@@ -246,7 +249,6 @@ def _drop_superseded(connection: sa.Connection, user_ids: Collection[str]) -> No
     connection.execute(sa.delete(REGISTRATIONS).where(REGISTRATIONS.c.user_id.in_(user_ids), is_superseded))
 
 
-def _oldest(rows: Sequence[Row], target: Target) -> float:
-    """When the first of the rows was acknowledged, which is long ago after the database was away."""
-    place = target.columns.index(target.acknowledged_at)
-    return min(float(row[place]) for row in rows)
+def _column(rows: Sequence[Row], kind: bytes, name: str) -> list[Any]:
+    place = TARGETS[kind].columns.index(name)
+    return [row[place] for row in rows]

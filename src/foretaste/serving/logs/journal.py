@@ -2,7 +2,7 @@
 
 Each worker has a folder of its own, which it locks for as long as it lives; it appends to the newest of the segments
 in it, and deletes a segment when the database has its rows. The folder of a dead worker is not locked: another adopts
-it. A row is one line, `<crc32> <kind> <json>`; a line that was cut short has no end or the wrong sum.
+it. A row is one line, `<crc32> <kind> <row>`; a line that was cut short has no end or the wrong sum.
 """
 
 import fcntl
@@ -26,7 +26,7 @@ _RESERVE = 0.1
 logger = logging.getLogger(__name__)
 
 Line = tuple[bytes, bytes]
-"""Kind and JSON of a row."""
+"""Kind and body of a row."""
 
 
 class Journal:
@@ -71,7 +71,7 @@ class Journal:
 
         Args:
             kind: one letter.
-            body: JSON without a line break.
+            body: the row, without a line break.
             is_vital: may use the last tenth of the journal, and is moved with the next turn.
             wait_for_disk: return only when a power cut would not lose the row either.
 
@@ -79,7 +79,7 @@ class Journal:
             LogFullError: the journal is at its limit, or the disk took no more.
         """
         payload = kind + b" " + body
-        line = b"%08x " % crc32(payload) + payload + b"\n"
+        line = b"%08x %b\n" % (crc32(payload), payload)
         with self._lock:
             total = self.num_bytes + len(line)
             if total > (self._max_bytes if is_vital else self._max_bytes_unreserved):

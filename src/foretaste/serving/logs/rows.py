@@ -1,20 +1,25 @@
 """The rows that the service writes, as they stand in the journal."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
 import orjson
 
 from foretaste.arrays import FloatArray
+from foretaste.data.schemas import ASKED, PROPENSITIES, RECOMMENDATIONS, REQUEST_COLUMNS, SCORES
 from foretaste.errors import RequestError
 
 REQUEST = b"r"
 FEEDBACK = b"f"
 REGISTRATION = b"u"
-"""The kind of a row, in its line of the journal. A request is an array of its columns, which takes
-half the time of an object with their names; the others are objects."""
+"""The kind of a row, in its line of the journal."""
+
+AS_JSON = (RECOMMENDATIONS, SCORES, PROPENSITIES, ASKED)
+"""Columns of a request that the database has as JSON: its last ones."""
+BESIDE_JSON = tuple(each.name for each in REQUEST_COLUMNS if each.name not in AS_JSON)
+"""The columns of a request before those."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,7 +43,8 @@ class RequestRow:
     fallback_reason: str | None = None
     recommendations: Sequence[str] = ()
     """Item of each slot."""
-    scores: Sequence[float] | FloatArray = ()
+    scores: Sequence[float] | FloatArray | orjson.Fragment = ()
+    """A fragment is JSON already."""
     propensities: Sequence[float] | FloatArray = ()
     asked: Mapping[str, Any] | None = None
     """What the request named beside the user."""
@@ -71,24 +77,39 @@ class RegistrationRow:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
+_NUMPY = orjson.OPT_SERIALIZE_NUMPY
 _NUL = rb"\u0000"
 """As JSON has it. PostgreSQL cannot store it."""
 
 
 def encoded(row: RequestRow | FeedbackRow | RegistrationRow) -> bytes:
-    """A row as one line of JSON, without its end.
+    """A row as it stands in its line: feedback and registrations as a JSON object.
+
+    A request is a JSON array of its columns and of the number of its items, but without what the database has as JSON.
+    That follows, each column after a tab, which JSON never has within, and is moved as it is.
 
     Raises:
         RequestError: a text that no database can hold, with a NUL character or half of a surrogate pair.
     """
     try:
-        told = _columns(row) if isinstance(row, RequestRow) else row
-        body = orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY)
+        body = _request(row) if isinstance(row, RequestRow) else orjson.dumps(row, option=_NUMPY)
     except orjson.JSONEncodeError as error:
         raise RequestError(f"cannot be written down: {error}.") from error
-    if _NUL in body:
+    if b"\\" in body and _NUL in body:  # hardly any has the first, and one byte is found sooner than six
         raise RequestError("cannot be written down: a text holds a NUL character; leave it out.")
     return body
 
 
-_columns = attrgetter(*(each.name for each in fields(RequestRow)))
+def _request(row: RequestRow) -> bytes:
+    recommendations, scores, propensities, asked = _as_json(row)
+    columns = (
+        orjson.dumps((*_beside_json(row), len(recommendations))),
+        orjson.dumps(recommendations),
+        orjson.dumps(scores, option=_NUMPY),
+        orjson.dumps(propensities, option=_NUMPY),
+        orjson.dumps(asked),
+    )
+    return b"\t".join(columns)
+
+
+_beside_json, _as_json = attrgetter(*BESIDE_JSON), attrgetter(*AS_JSON)

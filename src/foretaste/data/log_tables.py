@@ -80,7 +80,6 @@ REQUESTS = sa.Table(
     sa.Column(NUM_ITEMS, sa.Integer(), nullable=False),
     sa.Column(LATENCY_BUCKET, sa.Integer(), nullable=False),
     sa.Index("requests_by_time", TIMESTAMP),
-    sa.Index("requests_by_user", USER_ID),
     sqlite_autoincrement=True,
 )
 _TRAFFIC_KEY: tuple[sa.Column[Any], ...] = (

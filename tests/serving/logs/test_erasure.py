@@ -6,6 +6,7 @@ import pytest
 
 from foretaste.cli import create_app
 from foretaste.data.log_tables import ERASURES, FEEDBACK, REGISTRATIONS, REQUESTS
+from foretaste.serving.logs import erasure
 from foretaste.serving.logs.erasure import Erased, forget
 from foretaste.serving.logs.service import ServiceLogs
 
@@ -29,6 +30,26 @@ def test_all_rows_of_one_user_go_and_no_others(logs, config, rows_of, a_request,
         assert {row["user_id"] for row in rows_of(table)} == {"other"}
     assert NAME not in json.dumps(rows_of(ERASURES))
     assert forget(config, "never-heard-of").is_nothing
+
+
+def test_a_request_that_comes_while_the_others_are_looked_for_goes_too(logs, config, rows_of, a_request, monkeypatch):
+    looked_for = erasure._requests_of
+
+    def and_one_comes(connection, user_id, after):
+        found = looked_for(connection, user_id, after)
+        if not after:
+            logs.requests.append(a_request(request_id="late", user_id=user_id))
+            logs.move_now()
+        return found
+
+    monkeypatch.setattr(erasure, "_IDS_AT_ONCE", 2)
+    monkeypatch.setattr(erasure, "_requests_of", and_one_comes)
+    for number in range(5):
+        logs.requests.append(a_request(request_id=f"r{number}", user_id=NAME))
+    logs.requests.append(a_request(request_id="another's", user_id="other"))
+    logs.move_now()
+    assert forget(config, NAME).requests == 6
+    assert [row["request_id"] for row in rows_of(REQUESTS)] == ["another's"]
 
 
 def test_running_services_forget_what_they_have_in_memory(open_logs, config, a_request, an_event):

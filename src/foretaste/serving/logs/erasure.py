@@ -5,7 +5,7 @@ read and before they write that the user was forgotten.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from foretaste.serving.logs.moving import REJECTED_FILE, move_segments
 from foretaste.serving.logs.settings import LogConfig
 
 _POLL_SECONDS = 0.05
+_IDS_AT_ONCE = 1_000
+"""In a statement."""
 
 RowId = tuple[str, str]
 """Name of the table, and what names the row in it."""
@@ -96,24 +98,45 @@ def _move_abandoned(config: LogConfig, database: LogDatabase) -> None:
 
 
 def _erase(database: LogDatabase, user_id: str) -> dict[str, set[RowId]]:
-    """Ids of the rows removed, by table."""
-    own_requests = sa.select(REQUESTS.c.request_id).where(REQUESTS.c.user_id == user_id)
-    of_user = {
-        FEEDBACK: sa.or_(FEEDBACK.c.user_id == user_id, FEEDBACK.c.request_id.in_(own_requests)),
-        REQUESTS: REQUESTS.c.user_id == user_id,
-        REGISTRATIONS: REGISTRATIONS.c.user_id == user_id,
-    }
-    ids = {target.table: target.table.c[target.unique] for target in TARGETS.values()}
+    """Ids of the rows removed, by table.
+
+    No index leads from a user to the requests, as every request would have to pay for it. All are read, but for the
+    last few before others are kept from writing.
+    """
+    with database.reading() as connection:
+        own_requests, newest = _requests_of(connection, user_id, after=0)
     with database.writing() as connection:
+        own_requests += _requests_of(connection, user_id, after=newest)[0]
         hashed = user_hash(user_id, setting(connection, "salt"))
         connection.execute(ERASURES.insert().values(user_hash=hashed, erased_at=time.time()))
-        return {
-            table.name: {
-                (table.name, row_id)
-                for row_id in connection.execute(sa.delete(table).where(where).returning(ids[table])).scalars()
-            }
-            for table, where in of_user.items()
+        of_user = {
+            FEEDBACK: [FEEDBACK.c.user_id == user_id, *_any_of(FEEDBACK.c.request_id, own_requests)],
+            REQUESTS: _any_of(REQUESTS.c.request_id, own_requests),
+            REGISTRATIONS: [REGISTRATIONS.c.user_id == user_id],
         }
+        return {
+            table.name: {(table.name, row_id) for where in each for row_id in _delete(connection, table, where)}
+            for table, each in of_user.items()
+        }
+
+
+def _requests_of(connection: sa.Connection, user_id: str, after: int) -> tuple[list[str], int]:
+    """Ids of a user's requests above a `seq`, and the last `seq` there is."""
+    seq = REQUESTS.c.seq
+    newest = connection.execute(sa.select(sa.func.coalesce(sa.func.max(seq), 0))).scalar_one()
+    own = sa.select(REQUESTS.c.request_id).where(REQUESTS.c.user_id == user_id, seq > after, seq <= newest)
+    return list(connection.execute(own).scalars()), newest
+
+
+def _any_of(column: sa.Column[str], values: list[str]) -> list[sa.ColumnElement[bool]]:
+    """Conditions that together say so, each short enough for a statement."""
+    return [column.in_(values[start : start + _IDS_AT_ONCE]) for start in range(0, len(values), _IDS_AT_ONCE)]
+
+
+def _delete(connection: sa.Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> Iterable[str]:
+    """Ids of the rows that went."""
+    (unique,) = (target.unique for target in TARGETS.values() if target.table is table)
+    return connection.execute(sa.delete(table).where(where).returning(table.c[unique])).scalars()
 
 
 def _erase_rejected(root: Path, user_id: str) -> int:

@@ -18,6 +18,9 @@ _WAIT_SECONDS = 10
 _CONNECT_SECONDS = 5
 _CACHE_KIB = 64 * 1024
 """Of SQLite: ids come in no order, so the pages of their index are touched at random."""
+_PAGE_BYTES = 8 * 1024
+"""Of a file of SQLite that is made: a request takes half a kilobyte, and to write pages of 8 KiB takes a fifth of the
+time of an insertion less than to write those of 4."""
 _ADVISORY_LOCK = 0x464F5245
 """Held by whoever writes to PostgreSQL, so that `seq` grows in the order of commits. The number only has to be ours."""
 
@@ -130,6 +133,7 @@ class LogDatabase:
 
     def _set_up_sqlite(self, connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where SQLAlchemy says so, not where the driver guesses
+        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # first: it tells nothing to a file that is there
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute(f"PRAGMA secure_delete = {'ON' if self._overwrites_deleted else 'FAST'}")

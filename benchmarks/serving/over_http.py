@@ -5,12 +5,12 @@
 Each contestant is a server process pinned to the same core; requests come from this process, pinned to another, over 4
 connections. k = 10, seen items excluded, every fourth request filtered by genre.
 
-Within each round the contestants take turns of 3,000 requests, in an order that rotates. The figure of a round is the
-processor time (user and system, of all threads, from /proc) that a server took over the whole round, until its last row
-was in the database, over the requests: others on the machine take time from a server but do not count in it, and what
-a server does by the clock counts for all alike. A ratio is taken within each round, of turns that are seconds apart;
-told are the median over the rounds and the quartiles. Nothing is left out. After some rounds all servers are started
-anew, as where a process happens to lie in memory makes it a few hundredths slower or faster for as long as it lives.
+Within each round the contestants take turns of 500 requests, in an order that rotates, until each has had 3,000. The
+figure of a round is the processor time (user and system, of all threads, from /proc) that a server took over the whole
+round, until its last row was in the database, over the requests: others on the machine take time from a server but do
+not count in it, and what a server does by the clock counts for all alike. A ratio is taken within each round; told are
+the median over the rounds and the quartiles. Nothing is left out. After some rounds all servers are started anew, as
+where a process happens to lie in memory makes it a few hundredths slower or faster for as long as it lives.
 
 bare              a FastAPI POST with a body of the same model, which it gives back
 recommend         /recommend as it is shipped: keys, ids, metrics, a JSON log line, the request log
@@ -37,6 +37,7 @@ RATIOS = {
     "request_log": ("recommend", "without_log"),
 }
 CONNECTIONS = 4
+TURN_REQUESTS = 500
 NUM_USERS = 1000
 
 
@@ -45,7 +46,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=27_000)
     parser.add_argument("--starts", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=4, help="after each start")
-    parser.add_argument("--requests", type=int, default=3000)
+    parser.add_argument("--requests", type=int, default=3000, help="of each contestant in a round")
     parser.add_argument("--serve", nargs=4, metavar=("CONTESTANT", "FOLDER", "PORT", "POLL"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
@@ -90,11 +91,14 @@ def measure(folder: Path, num_items: int, rounds: int, num_requests: int) -> dic
         requests = [request(n) for n in range(200)]
         for port in ports.values():
             ask(port, requests, 800)  # warm up
-        for round_ in range(rounds):
-            order = CONTESTANTS[round_ % len(CONTESTANTS) :] + CONTESTANTS[: round_ % len(CONTESTANTS)]
+        for _ in range(rounds):
             before = {name: cpu_seconds(server.pid) for name, server in servers.items()}
-            done = {name: ask(ports[name], requests, num_requests) for name in order}
-            for name in order:
+            done = dict.fromkeys(CONTESTANTS, 0)
+            for turn in range(num_requests // TURN_REQUESTS):
+                first = turn % len(CONTESTANTS)
+                for name in (*CONTESTANTS[first:], *CONTESTANTS[:first]):
+                    done[name] += ask(ports[name], requests, TURN_REQUESTS)
+            for name in CONTESTANTS:
                 wait_until_moved(folder / f"{name}.journal")
             for name, server in servers.items():
                 micros[name].append(round(1e6 * (cpu_seconds(server.pid) - before[name]) / done[name], 2))

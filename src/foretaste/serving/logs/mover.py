@@ -28,7 +28,8 @@ _TURNS_OF_REQUESTS = 4
 """Requests alone are moved with every fourth turn: in larger batches each costs a third less, and nobody waits for
 them. Feedback and registrations take along what is there."""
 _PAUSE_SECONDS = 0.002
-"""Between two pieces of a batch, each of a millisecond or so: a request that comes meanwhile waits for one at most."""
+"""Between two pieces of a batch, each of two or three milliseconds: a request that comes meanwhile waits for one at
+most."""
 
 
 class Mover:

@@ -15,7 +15,8 @@ logger = logging.getLogger(__name__)
 
 REJECTED_FILE = "rejected.jsonl"
 """In the folder of the journals: rows that the database cannot hold."""
-_BATCH_ROWS = 2_000
+_BATCH_ROWS = 5_000
+"""Committed together: in batches of 2,000 each row takes a seventh longer."""
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,11 @@ def test_too_few_items_tell_nothing():
     assert correlations(np.array([1.0, 2.0]), features([[1], [2]])) == []
 
 
+def test_values_whose_squares_vanish_are_correlated_alike():
+    score_E, value_E1 = np.arange(5.0), np.array([[1.0], [3.0], [2.0], [5.0], [4.0]])
+    assert pearson(score_E * 1e-160, value_E1 * 1e-170) == pytest.approx(pearson(score_E, value_E1), rel=1e-12)
+
+
 @given(hnp.arrays(float, (7, 2), elements=st.floats(-1e3, 1e3)))
 def test_r_lies_between_minus_one_and_one(value_EF):
     (r,) = pearson(value_EF[:, 0], value_EF[:, 1:])

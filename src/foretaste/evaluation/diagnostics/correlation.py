@@ -108,8 +108,14 @@ def correlations(score_E: DoubleArray, features: ItemFeatures) -> list[FeatureCo
 
 def pearson(x_E: DoubleArray, y_EF: DoubleArray) -> DoubleArray:
     """r_F of x with each column of y; NaN where either does not vary."""
-    x_E = x_E - x_E.mean()
-    y_EF = y_EF - y_EF.mean(axis=0)
-    scale_F = np.sqrt((x_E**2).sum() * (y_EF**2).sum(axis=0))
-    varies_F = (np.ptp(y_EF, axis=0) > 0) & (np.ptp(x_E) > 0) & (scale_F > 0)
-    return np.asarray(np.divide(x_E @ y_EF, scale_F, out=np.full(len(scale_F), np.nan), where=varies_F))
+    return np.asarray(_standard(x_E) @ _standard(y_EF))
+
+
+def _standard(value_EX: DoubleArray) -> DoubleArray:
+    """Each column about its mean, with length 1; NaN where it does not vary."""
+    centred_EX = value_EX - value_EX.mean(axis=0)
+    # The square of a number below 1e-154 is none that can be relied on.
+    largest_X = np.abs(centred_EX).max(axis=0)
+    varies_X = (np.ptp(value_EX, axis=0) > 0) & (largest_X > 0)
+    centred_EX = centred_EX / np.where(varies_X, largest_X, np.nan)
+    return np.asarray(centred_EX / np.linalg.norm(centred_EX, axis=0))

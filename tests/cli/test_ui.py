@@ -13,6 +13,7 @@ def launched(monkeypatch):
     """What would have been started."""
     calls = []
     monkeypatch.setattr(launch, "run", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(launch, "check_free", lambda host, port: None)
     return calls
 
 
@@ -21,6 +22,7 @@ def test_the_dashboard_gets_what_the_options_say(foretaste, launched, tmp_path):
     options = ["--set", "thresholds.latency_p99_ms=7", "--store", tmp_path / "bundles", "--port", 8601, "--headless"]
     result = foretaste("dashboard", "--log", url, "--window", "7d", *options)
     assert result.exit_code == 0, result.exception
+    assert result.stdout == "at        http://127.0.0.1:8601\nnext      Ctrl-C stops it\n"
     script, arguments, host, port, headless = launched[0]
     assert (script.name, host, port, headless) == ("dashboard.py", "127.0.0.1", 8601, True)
     assert script.exists()

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from foretaste.cli.monitor import ConfigOption, LogOption, SetOption, WindowOption, settings_of
-from foretaste.cli.output import DEFAULT_STORE, StoreOption, example
+from foretaste.cli.output import DEFAULT_STORE, StoreOption, example, result_console
 
 HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
 HeadlessOption = Annotated[bool, typer.Option("--headless", help="Open no browser, as on a server.")]
@@ -60,6 +60,8 @@ def ui(
     if api_key:
         os.environ[KEY_VARIABLE] = api_key  # not an argument, which others of this machine could read
     script = Path(launch.__file__).with_name("app.py")
+    launch.check_free(host, port)
+    _tell_address(host, port)
     launch.run(script, settings.arguments(), host, port, headless)
 
 
@@ -87,4 +89,12 @@ def dashboard(
     LogDatabase(monitoring.log).close()  # a URL that is none is refused before anything starts
     settings = DashboardSettings(monitoring=monitoring, store=store, runs=runs)
     script = Path(launch.__file__).with_name("dashboard.py")
+    launch.check_free(host, port)
+    _tell_address(host, port)
     launch.run(script, [settings.model_dump_json()], host, port, headless)
+
+
+def _tell_address(host: str, port: int) -> None:
+    out = result_console()
+    out.print(f"[bold]{'at':<10}[/bold]http://{f'[{host}]' if ':' in host else host}:{port}", soft_wrap=True)
+    out.print(f"[bold]{'next':<10}[/bold]Ctrl-C stops it")

@@ -259,8 +259,9 @@ def _at_random(interactions: Interactions, rows: BoolArray, valid: float, test: 
 def _as_given(interactions: Interactions, given_N: IntArray | None, config: GivenSplit) -> IntArray:
     if given_N is None:
         raise SplitError(
-            "split.method 'given' needs a source that brings a split, such as lightgcn or ncf; "
-            "use 'global_time', 'leave_last_out' or 'random'."
+            "split.method 'given' needs a source that brings a split, such as lightgcn or ncf, or a table whose column "
+            "of train, valid and test is named, as in columns: {part: set}; else use 'global_time', 'leave_last_out' or "
+            "'random'."
         )
     if config.valid == 0 or (given_N == _VALID).any():
         return given_N

@@ -63,6 +63,7 @@ def run(script: Path, arguments: Sequence[str], host: str, port: int, headless: 
         "server_fileWatcherType": "none",
         "browser_gatherUsageStats": False,
         "client_showErrorDetails": "none",
+        "logger_hideWelcomeMessage": True,
         "client_toolbarMode": "minimal",
         "theme_light_primaryColor": _ACCENT,
         "theme_dark_primaryColor": _ACCENT_ON_DARK,

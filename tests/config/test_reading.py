@@ -161,3 +161,8 @@ def test_a_config_without_optional_sections_does_not_name_them(load):
     assert "tune" not in load().resolved()
     tuned = load({**SMALL, "tune": {"model": "als", "space": {"embedding_dim": {"choices": [4, 8]}}}})
     assert load(tuned.resolved()) == tuned
+
+
+def test_a_split_without_a_method_is_by_time(load):
+    split = load(SMALL, "split.windows=3").split
+    assert (split.method, split.windows) == ("global_time", 3)

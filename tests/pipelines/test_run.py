@@ -9,6 +9,7 @@ import yaml
 
 from foretaste.artifacts.store import BundleStore
 from foretaste.config import ExperimentConfig, load_config
+from foretaste.errors import DataError
 from foretaste.evaluation.protocol import evaluate
 from foretaste.evaluation.windows import by_user
 from foretaste.models.protocol import Query, no_progress
@@ -250,3 +251,9 @@ def test_candidates_come_from_a_file(small_config, tmp_path):
     for user, ranked in zip(given.user_B.tolist(), given.top.item_BK, strict=True):
         relevant = set(test.item_N[test.user_N == user].tolist())
         assert set(ranked[ranked >= 0].tolist()) <= relevant | rivals
+
+
+def test_what_cannot_be_judged_is_refused_before_any_model_is_fitted(small_config, tmp_path, monkeypatch):
+    monkeypatch.setattr("foretaste.pipelines.run.judge", lambda *_: pytest.fail("a model was fitted"))
+    with pytest.raises(DataError, match="needs a source with negatives"):
+        run(small_config(evaluation={"candidates": "given"}), tmp_path, COMMAND)

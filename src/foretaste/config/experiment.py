@@ -36,6 +36,7 @@ class ExperimentConfig(Settings):
     """What people did with what a service showed them, from its logs; null for none."""
     prepare: PrepareConfig = PrepareConfig()
     split: SplitConfig = GlobalTimeSplit()
+    """How the events are divided; by global time unless `method` says otherwise."""
     models: dict[str, ModelSpec] = Field(min_length=1)
     """Label → hyperparameters; the label is the type of the model unless `type` says otherwise."""
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -55,6 +56,11 @@ class ExperimentConfig(Settings):
     @classmethod
     def _by_registry(cls, models: Any) -> Any:
         return model_specs("models", models)
+
+    @field_validator("split", mode="before")
+    @classmethod
+    def _by_time_unless_told(cls, split: Any) -> Any:
+        return {"method": "global_time", **split} if isinstance(split, dict) else split
 
     @field_validator("tracking", mode="before")
     @classmethod

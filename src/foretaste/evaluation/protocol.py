@@ -71,6 +71,9 @@ class EvaluationConfig(Settings):
     @model_validator(mode="after")
     def _measured(self) -> "EvaluationConfig":
         measured = keys([name for name in self.metrics if name in HIT_METRICS], self.cutoffs)
+        if not measured:
+            hits = ", ".join(HIT_METRICS)
+            raise ValueError(f"metrics holds none of hits, and the best model is chosen by one; add any of {hits}")
         if self.select_by not in measured:
             raise ValueError(f"select_by '{self.select_by}' is not measured; expected one of {', '.join(measured)}")
         if self.candidate_file is not None and self.candidates != "given":
@@ -137,8 +140,7 @@ def evaluate(
         DataError: there is nothing to judge, or candidates were asked for that the data does not bring.
     """
     config = config or EvaluationConfig()
-    if len(held_out) == 0:
-        raise DataError("there are no held-out events to judge by; give the split a test share.")
+    check_events(config, held_out, negatives)
     relevant_UI, history_UI = held_out.to_csr(), history.to_csr()
     user_B = np.flatnonzero(np.diff(relevant_UI.indptr)).astype(np.int32)
     lists = Lists(config.metrics, config.cutoffs, history_UI, genres_IG)
@@ -164,6 +166,21 @@ def evaluate(
     if "auc" in config.metrics:
         values["auc"] = np.concatenate([ranked.auc_B for ranked, _ in found])
     return _evaluation(lists, config.candidates, top, values, user_B, relevant_UI[user_B])
+
+
+def check_events(config: EvaluationConfig, held_out: Interactions, negatives: Interactions | None) -> None:
+    """Refuse what `evaluate` could not judge any model by.
+
+    Raises:
+        DataError: there is nothing to judge, or candidates were asked for that the data does not bring.
+    """
+    if len(held_out) == 0:
+        raise DataError("there are no held-out events to judge by; give the split a larger test part.")
+    if config.candidates == "given" and negatives is None:
+        raise DataError(
+            "evaluation.candidates 'given' needs a source with negatives, such as ncf, or a candidate_file of user_id "
+            "and item_id; use 'all'."
+        )
 
 
 class _Ranked(NamedTuple):
@@ -258,11 +275,7 @@ def _candidates(config: EvaluationConfig, num_users_I: LongArray, negatives: Int
     """None where every item competes."""
     match config.candidates:
         case "given":
-            if negatives is None:
-                raise DataError(
-                    "evaluation.candidates 'given' needs a source with negatives, such as ncf, or a "
-                    "candidate_file of user_id and item_id; use 'all'."
-                )
+            assert negatives is not None
             return given_candidates(negatives)
         case "sampled":
             by_popularity = config.candidate_distribution == "popularity"

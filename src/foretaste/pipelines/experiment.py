@@ -14,7 +14,7 @@ from foretaste.data.sources.tables import TablesConfig
 from foretaste.data.sources.tables import read as read_table
 from foretaste.data.splits import PartSummary, num_windows, split, summarise
 from foretaste.evaluation.learning_curve import REFIT, TRAIN, LearningCurve
-from foretaste.evaluation.protocol import Evaluation, EvaluationConfig, evaluate
+from foretaste.evaluation.protocol import Evaluation, EvaluationConfig, check_events, evaluate
 from foretaste.evaluation.truth import truth_protocol, truth_test
 from foretaste.models.protocol import EpochReport, FitContext, Recommender, StopsEarly, WarmStart, no_epoch
 from foretaste.models.registry import build
@@ -110,6 +110,16 @@ def divide(config: ExperimentConfig, narrator: Narrator) -> Divided:
     for window in divided.earlier:
         narrator.say("", f"an earlier window: {_parts_line(summarise(window))}")
     return divided
+
+
+def check_judgeable(config: EvaluationConfig, divided: Divided) -> None:
+    """Refuse, before anything is fitted, what could not be judged in the end.
+
+    Raises:
+        DataError: there is nothing to judge, or candidates were asked for that the data does not bring.
+    """
+    for window in (*divided.earlier, divided.split):
+        check_events(config, window.test, divided.prepared.negatives)
 
 
 def fit(

@@ -27,7 +27,7 @@ from foretaste.evaluation.truth import Agreement, agreement
 from foretaste.evaluation.warnings import EvaluationWarning, of_figures, of_split
 from foretaste.evaluation.windows import mean
 from foretaste.models.registry import check_trainable
-from foretaste.pipelines.experiment import Divided, Judged, divide, judge, pinned
+from foretaste.pipelines.experiment import Divided, Judged, check_judgeable, divide, judge, pinned
 from foretaste.pipelines.narration import Narrator, Silence
 from foretaste.pipelines.promotion import tell_registries
 from foretaste.pipelines.provenance import provenance, versions, write_provenance
@@ -137,6 +137,7 @@ def run(
         check_writable(artifacts / name)
     config, started_at = pinned(config.model_copy(update={"tracking": None})), datetime.now(UTC)
     divided = divide(config, narrator)
+    check_judgeable(config.evaluation, divided)
     judged = [judge(label, config, divided, narrator) for label in config.models]
     best = choose(judged, config.evaluation.select_by)
 

@@ -12,7 +12,7 @@ from foretaste.evaluation.protocol import evaluate
 from foretaste.models.registry import check_trainable
 from foretaste.models.search_space import Value
 from foretaste.models.validation import METRICS
-from foretaste.pipelines.experiment import Divided, divide, fit, validation_protocol
+from foretaste.pipelines.experiment import Divided, check_judgeable, divide, fit, validation_protocol
 from foretaste.pipelines.narration import Narrator
 from foretaste.pipelines.study import STATES, Attempt, Study, check_installed, taking_part
 from foretaste.pipelines.tuned import judge_winner, with_trial
@@ -58,6 +58,7 @@ def tune(config: ExperimentConfig, artifacts: Path, narrator: Narrator) -> dict[
         )
     check_writable(artifacts / STUDIES)
     divided = divide(config, narrator)
+    check_judgeable(config.evaluation, divided)
     if divided.split.valid is None:
         raise SplitError("tuning judges on valid, and the split has none; set a share, as in --set split.valid=0.1.")
     folder = artifacts / STUDIES / (options.study or f"{config.name}-{label}")

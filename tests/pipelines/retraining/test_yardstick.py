@@ -136,8 +136,9 @@ def test_the_loop_gets_over_a_spoiled_model_by_itself_or_by_one_command(loop):
     assert f"`foretaste bundles rollback` makes {before} live again" in record.reasons[-1]
     refused(loop.store, live)
     by_itself = loop.copied(loop.folder.with_name("by-itself"))
-    record = retrain(by_itself.config(*settings), by_itself.artifacts)
+    record = retrain(by_itself.config(*settings, "warm_start=true"), by_itself.artifacts)
     assert (record.outcome, record.champion) == ("promoted", live.id), record.reasons
+    assert by_itself.store.open().manifest.warm_started_from is None, "nothing is learnt from it"
     loop.store.rollback("by hand")
     record = retrain(loop.config(*settings), loop.artifacts)
     assert (record.outcome, record.champion) == ("promoted", before), record.reasons

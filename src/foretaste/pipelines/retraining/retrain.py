@@ -27,7 +27,7 @@ from foretaste.pipelines.retraining.plan import HeldOut, hold_out, model_label, 
 from foretaste.pipelines.retraining.records import Outcome, Retraining, append, attempt, iso
 from foretaste.pipelines.retraining.settings import RetrainConfig
 from foretaste.pipelines.retraining.verdicts import act
-from foretaste.pipelines.retraining.yardstick import beside
+from foretaste.pipelines.retraining.yardstick import beside, was_refused
 from foretaste.pipelines.tracking import destination
 from foretaste.pipelines.train import train
 from foretaste.pipelines.warm_start import begin_at
@@ -241,6 +241,9 @@ class _Turn:
         found = begin_at(champion, config.experiment.models[self._label])
         if isinstance(found, str):
             self._narrator.say("train", f"begins cold: {found}")
+            return None
+        if was_refused(self._store, champion.id):
+            self._narrator.say("train", "begins cold: the guard had refused what is live")
             return None
         if champion.manifest.warm_starts >= config.max_warm_starts:
             told = f"after {champion.manifest.warm_starts:,} warm starts in a row (max_warm_starts)"

@@ -260,8 +260,8 @@ def _as_given(interactions: Interactions, given_N: IntArray | None, config: Give
     if given_N is None:
         raise SplitError(
             "split.method 'given' needs a source that brings a split, such as lightgcn or ncf, or a table whose column "
-            "of train, valid and test is named, as in columns: {part: set}; else use 'global_time', 'leave_last_out' or "
-            "'random'."
+            "of train, valid and test is named, as in columns: {part: set}; otherwise use 'global_time', "
+            "'leave_last_out' or 'random'."
         )
     if config.valid == 0 or (given_N == _VALID).any():
         return given_N

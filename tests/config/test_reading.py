@@ -109,6 +109,21 @@ def test_a_missing_file_names_its_neighbours(tmp_path):
         load_config(tmp_path / "not-there.yaml", ExperimentConfig)
 
 
+@pytest.mark.parametrize("name", ["retrain", "serving", "simulate", "monitoring"])
+def test_the_config_of_another_command_is_refused_in_one_sentence(name):
+    path = next(path for path in CONFIGS if path.stem == name)
+    with pytest.raises(ConfigError, match="is a config of another kind: unknown keys") as told:
+        load_config(path, ExperimentConfig)
+    assert len(str(told.value).splitlines()) == 1
+    assert f"Its first line says what it is for: `foretaste {path.read_text().split()[2]} " in str(told.value)
+
+
+def test_a_few_slips_are_told_one_by_one(load):
+    with pytest.raises(ConfigError, match=r"did you mean 'models'\?") as told:
+        load({"data": {"source": "synthetic"}, "modles": {"als": {}}, "splt": {}, "evaluation": {}})
+    assert "another kind" not in str(told.value)
+
+
 def test_a_folder_is_no_config(tmp_path):
     with pytest.raises(ConfigError, match="is a folder; expected a YAML config"):
         load_config(tmp_path, ExperimentConfig)

@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from foretaste.config.explained import explain
 from foretaste.errors import ConfigError
 from foretaste.settings import Settings
 
 Config = TypeVar("Config", bound=Settings)
+
+_MANY = 3
+"""Unknown keys from which a file is taken for one of another kind."""
 
 
 def load_config(path: Path, config_class: type[Config], overrides: Sequence[str] = ()) -> Config:
@@ -23,6 +26,7 @@ def load_config(path: Path, config_class: type[Config], overrides: Sequence[str]
             value is not of its type or range.
     """
     values = _read_yaml(path)
+    _refuse_other_kind(path, values, config_class)
     for override in overrides:
         _lay_over(values, override)
     if "name" in config_class.model_fields:
@@ -102,6 +106,24 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         found = "nothing" if values is None else f"{values!r:.40}"
         raise ConfigError(f"{path}: expected sections such as 'data:' and 'models:', found {found}.")
     return values
+
+
+def _refuse_other_kind(path: Path, values: Mapping[str, Any], config_class: type[BaseModel]) -> None:
+    """Refuse in one sentence the config of another command, whose keys are unknown one by one.
+
+    Raises:
+        ConfigError: three keys or more are unknown, and they are most of the file.
+    """
+    known = config_class.model_fields
+    unknown = [str(key) for key in values if key not in known]
+    if len(unknown) < _MANY or 2 * len(unknown) <= len(values):
+        return
+    first = path.read_text(encoding="utf-8").split("\n", 1)[0].removeprefix("# ").strip()
+    hint = f" Its first line says what it is for: `{first}`." if first.startswith("foretaste ") else ""
+    raise ConfigError(
+        f"{path} is a config of another kind: unknown keys {', '.join(unknown)}; expected any of "
+        f"{', '.join(known)}.{hint}"
+    )
 
 
 def _parsed(text: str) -> Any:

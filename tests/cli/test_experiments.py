@@ -127,3 +127,20 @@ def test_ctrl_c_says_how_to_continue_where_there_is_a_checkpoint(foretaste, conf
     assert (told.exit_code, "--resume" in told.stdout) == (130, False)
     told = foretaste("train", config, "--model", "bpr_mf", "--artifacts", tmp_path)
     assert (told.exit_code, "the same command with --resume" in told.stdout) == (130, True)
+
+
+def test_what_to_type_next_can_be_typed(foretaste, tmp_path):
+    rows = [f"u [{user}],m{item}" for user in range(30) for item in range(user % 7, 40, 3)]
+    (tmp_path / "events.csv").write_text("\n".join(["user_id,item_id", *rows]) + "\n")
+    sections = {
+        "data": {"source": "tables", "path": str(tmp_path / "events.csv")},
+        "split": {"method": "random"},
+        "models": {"popularity": {}},
+    }
+    path = tmp_path / "odd.yaml"
+    path.write_text(yaml.safe_dump(sections))
+    told = foretaste("run", path, "--artifacts", tmp_path / "art").stdout
+    assert "foretaste recommend --user 'u [0]' --store" in told
+    told = foretaste("run", path, "--artifacts", tmp_path / "other", "--no-promote").stdout.splitlines()[-1]
+    assert "foretaste bundles promote 2" in told
+    assert "recommend" not in told

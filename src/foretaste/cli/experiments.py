@@ -126,7 +126,10 @@ def run(
         print_json(result.to_json())
         return
     at = "" if artifacts == DEFAULT_ARTIFACTS else f" --store {shlex.quote(str(artifacts / 'bundles'))}"
-    user_id = result.divided.prepared.dataset.interactions.users.id(0)
+    if not promote:
+        _print_next(out, f"foretaste bundles promote {result.bundle_id}{at}")
+        return
+    user_id = shlex.quote(result.divided.prepared.dataset.interactions.users.id(0))
     _print_next(out, f"foretaste recommend --user {user_id}{at}", f"foretaste serve{at}")
 
 
@@ -190,7 +193,9 @@ def _print_comparison(out: "Console", config: "ExperimentConfig", result: "RunRe
 
 
 def _print_next(out: "Console", *commands: str) -> None:
-    out.print(f"[bold]{'next':<10}[/bold]{'   ·   '.join(commands)}", soft_wrap=True)
+    from rich.text import Text
+
+    out.print(Text.assemble((f"{'next':<10}", "bold"), "   ·   ".join(commands)), soft_wrap=True)
 
 
 def _print_recommendations(out: "Console", result: "RunResult", user_id: str) -> None:

@@ -181,11 +181,11 @@ def test_an_unknown_field_is_told_with_those_that_there_are(client, path, body, 
     assert hint in problem(client.post(path, json=body), 422, "invalid-request")["detail"]
 
 
-def test_of_a_hundred_thousand_unknown_fields_some_are_named(client):
-    response = client.post("/recommend", json={f"a{n}": 1 for n in range(80_000)})
+def test_of_very_many_unknown_fields_some_are_named(client):
+    response = client.post("/recommend", json={f"a{n}": 1 for n in range(10_000)})
     found = problem(response, 422, "invalid-request")
     assert len(found["errors"]) == 20
-    assert found["detail"].endswith("and 79,980 more")
+    assert found["detail"].endswith("and 9,980 more")
     assert len(response.content) < 10_000
 
 

@@ -121,6 +121,7 @@ def test_what_is_dismissed_never_comes_and_never_counts(engines, world, name):
     first = engine.recommend(RecommendRequest("u3", k=1)).items.item_ids
     others = engine.recommend(RecommendRequest("u3", k=5, dismissed=first)).items
     assert others == engine.recommend(RecommendRequest("u3", k=6)).items[1:], "who is dismissed moves no score"
+    assert engine.recommend(RecommendRequest("u3", k=5, history=first, dismissed=first)).items == others
 
 
 def test_seeds_stand_for_a_history_where_there_is_none(engine):

@@ -47,7 +47,7 @@ class Audience:
         if not (request.history or request.dismissed) and stop > start:
             return Asker(user, stored_H, weight_H, 0, _NOBODY)
         dismissed_H = self.known(request.dismissed)
-        new_H = np.setdiff1d(self.known(request.history), stored_H)
+        new_H = np.setdiff1d(self.known(request.history), np.concatenate([stored_H, dismissed_H]))
         item_H = np.concatenate([stored_H, new_H])
         weight_H = np.concatenate([weight_H, np.ones(len(new_H), dtype=np.float32)])
         is_met_H = ~np.isin(item_H, dismissed_H)

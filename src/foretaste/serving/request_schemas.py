@@ -10,6 +10,7 @@ MAX_K = 1000
 MAX_BATCH = 100
 MAX_EVENTS = 1000
 _MAX_TEXT = 256
+_LARGEST = 1e9
 _MAX_VALUES = 1000
 
 _Name = Annotated[str, Field(min_length=1, max_length=_MAX_TEXT)]
@@ -43,8 +44,27 @@ FiltersBody = Annotated[
     ),
 ]
 
+
+def _known_of_a_user(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if not -_LARGEST <= value <= _LARGEST:
+            raise ValueError(f"a number from -{_LARGEST:g} to {_LARGEST:g} is expected")
+        return float(value)
+    if not isinstance(value, str | bool):
+        raise ValueError("a text, a number, true or false is expected")
+    return _of_bounded_size(value)
+
+
+_ATTRIBUTE_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "maxLength": _MAX_TEXT},
+        {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST},
+        {"type": "boolean"},
+    ]
+}
+_Attribute = Annotated[Any, AfterValidator(_known_of_a_user), WithJsonSchema(_ATTRIBUTE_SCHEMA)]
 AttributesBody = Annotated[
-    dict[_Name, Annotated[str, Field(max_length=_MAX_TEXT)] | float | bool],
+    dict[_Name, _Attribute],
     Field(
         max_length=32,
         description='What is known of the user, as `{"gender": "F"}`: for somebody without a history, what is popular '
@@ -119,7 +139,7 @@ class EventBody(_Body):
     """Of the answer in which the item was shown."""
     event_id: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     """Chosen by the sender: an event that comes again with the same id counts once. Null: one is made up."""
-    value: Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)] | None = None
+    value: Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)] | None = None
     """The rating, for which it is needed; the price of a purchase, where known."""
     timestamp: Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)] | None = None
     """When it happened, UTC seconds; null for now."""

@@ -25,6 +25,12 @@ def real_data() -> Path:
     return Path(folder).resolve()
 
 
+@pytest.fixture(scope="session")
+def as_logged():
+    """Makes the row that a service logs of an engine's answer; keyword arguments come on top."""
+    return runpy.run_path(str(Path(__file__).with_name("logged.py")))["as_logged"]
+
+
 @pytest.fixture
 def needs_spark(monkeypatch):
     """Skips where Spark cannot be started. Where it can, Java compiles but once what runs for seconds."""

@@ -1,6 +1,4 @@
 import json
-import runpy
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -70,12 +68,6 @@ def recorded_run(tmp_path):
         return RunRecord.read(folder)
 
     return _write
-
-
-@pytest.fixture(scope="session")
-def as_logged():
-    """Makes the row that a service logs of an engine's answer; keyword arguments come on top."""
-    return runpy.run_path(str(Path(__file__).with_name("logged.py")))["as_logged"]
 
 
 class FakeTracker:

@@ -26,7 +26,7 @@ EXPERIMENT = {
     "models": {"als": {"embedding_dim": 8, "iterations": 4}, "popularity": {}},
 }
 _numbers = itertools.count()
-as_logged = runpy.run_path(str(Path(__file__).parents[1] / "logged.py"))["as_logged"]
+as_logged = runpy.run_path(str(Path(__file__).parents[2] / "logged.py"))["as_logged"]
 
 
 class Loop(NamedTuple):

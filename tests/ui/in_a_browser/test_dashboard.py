@@ -15,7 +15,7 @@ from foretaste.data.sources.synthetic_world import SyntheticConfig, make_world
 from foretaste.models import registry
 from foretaste.models.protocol import FitContext
 from foretaste.serving.engine import Engine, RecommendRequest
-from foretaste.serving.logs.rows import FeedbackRow, RequestRow
+from foretaste.serving.logs.rows import FeedbackRow
 from foretaste.serving.logs.service import ServiceLogs
 from foretaste.serving.logs.settings import LogConfig
 from foretaste.serving.policies import EpsilonGreedyPolicy
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def visited(tmp_path_factory):
+def visited(tmp_path_factory, as_logged):
     """A folder with a store and the log of 1,500 visits to two variants, the second of which shows better lists."""
     folder = tmp_path_factory.mktemp("service")
     dataset, world = prepare(read_source(WORLD), PrepareConfig()).dataset, make_world(WORLD)
@@ -51,21 +51,15 @@ def visited(tmp_path_factory):
         answer = engines[variant].recommend(request)
         at = now - 20 * 3600 * (1 - number / 1500)
         logs.requests.append(
-            RequestRow(
+            as_logged(
+                engines[variant],
+                request,
+                answer,
                 request_id=f"r{number}",
                 timestamp=at,
-                endpoint="/recommend",
-                status=200,
                 latency_ms=float(rng.lognormal(1, 0.5)),
-                user_id=request.user_id,
-                user_known=engines[variant].knows(request.user_id),
-                model_version=answer.model_version,
                 variant=variant,
                 fallback_reason="unknown user: popular items" if answer.is_fallback else None,
-                recommendations=answer.items.item_ids,
-                scores=answer.items.scores,
-                propensities=answer.items.propensities,
-                asked=request.asked(),
             )
         )
         liking_I = world.preference(np.array([user]), WORLD.end_seconds - 1)[0]
